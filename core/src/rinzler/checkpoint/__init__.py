@@ -1,0 +1,29 @@
+"""Checkpoints: a training run in one file that any tool opens and a power cut does not spoil.
+
+    save(path_for_step(run, 500), Checkpoint(tensors, meta))
+    path, skipped = newest(run)
+    checkpoint = load(path)
+
+`format.py` is the bytes of the file and their proof, `files.py` how a file is replaced so that a
+crash leaves the old one or the new one, `store.py` the calls above.
+Leaves out: what goes into a checkpoint (`train.py` decides that) and the lock that keeps two runs
+out of one folder. No pickle anywhere: to load a file never runs what is in it.
+Read next: `format.py`.
+"""
+
+from rinzler.checkpoint.files import FileSystem
+from rinzler.checkpoint.format import DTYPES, FORMAT, Checkpoint
+from rinzler.checkpoint.store import load, newest, path_for_step, save, step_of, sweep
+
+__all__ = [
+    "DTYPES",
+    "FORMAT",
+    "Checkpoint",
+    "FileSystem",
+    "load",
+    "newest",
+    "path_for_step",
+    "save",
+    "step_of",
+    "sweep",
+]

@@ -1,0 +1,141 @@
+"""Checkpoints in the folder of a run: save one, load one, find the newest that is whole.
+
+The step in the file's name gives the order; no clock is asked, since clocks jump and copies get
+new times. `newest` believes nothing that it has not verified: it walks back from the highest step
+and keeps a line about everything it had to skip.
+Leaves out: which old checkpoints may be deleted (`train.py` decides).
+Read next: `generate.py`, a model that speaks again from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from rinzler.checkpoint.files import FILES, FileSystem, ReplaceError, replace_file, temporaries
+from rinzler.checkpoint.format import Checkpoint, decode, encode
+from rinzler.errors import CheckpointError
+
+ADVICE = {
+    "ENOSPC": "Free some space there, then save again",
+    "EDQUOT": "Free some of your quota there, then save again",
+    "EFBIG": "Raise the limit on file sizes (ulimit -f unlimited), then save again",
+    "EROFS": "Save into a folder that can be written",
+    "EACCES": "Save into a folder that you may write to",
+    "EPERM": "Save into a folder that you may write to",
+    "ENOENT": "Create the folder first",
+    "EMFILE": "Close some files or raise the limit (ulimit -n), then save again",
+    "EIO": "Check the disk, or save to another one",
+}
+
+
+def path_for_step(directory: Path, step: int) -> Path:
+    """directory/step-000500.safetensors"""
+    return Path(directory) / f"step-{step:06d}.safetensors"
+
+
+def step_of(path: Path) -> int | None:
+    """The step in a checkpoint's name; None if it is not such a name."""
+    path = Path(path)
+    match = re.fullmatch(r"step-([0-9]{6,18})\.safetensors", path.name)
+    step = int(match[1]) if match else None
+    # "step-0000500" would be a second name for step 500: there must be one only.
+    return step if step is not None and path_for_step(path.parent, step) == path else None
+
+
+def save(path: Path, checkpoint: Checkpoint, files: FileSystem = FILES) -> int:
+    """Write a checkpoint; when this returns, a power cut cannot take it back. Returns its bytes.
+
+    Raises CheckpointError if the content cannot be stored or the system refuses a call. Unless the
+    message says otherwise, what was under the name before is still there, untouched.
+    """
+    path = Path(path)
+    try:
+        header, payload = encode(checkpoint)
+    except (ValueError, TypeError) as cause:
+        raise CheckpointError(f"{path} was not saved: {cause}. Nothing was written") from cause
+    try:
+        return replace_file(path, (header, payload), files)
+    except ReplaceError as failure:
+        size = len(header) + len(payload)
+        raise CheckpointError(_not_saved(path, size, failure)) from failure.cause
+
+
+def load(path: Path, files: FileSystem = FILES) -> Checkpoint:
+    """Read a checkpoint and verify all of it before anything is returned.
+
+    Raises CheckpointError if the file is missing, cut short, damaged, or of something else.
+    """
+    path = Path(path)
+    try:
+        data = files.read(path)
+    except OSError as cause:
+        raise CheckpointError(
+            f"{path} cannot be read: {_reason(cause)}. "
+            "Name a file step-NNNNNN.safetensors of a run's folder"
+        ) from cause
+    return decode(data, str(path))
+
+
+def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]:
+    """The checkpoint of the highest step that verifies, and a line for each that did not.
+
+    Raises CheckpointError if there is none.
+    """
+    directory = Path(directory)
+    try:
+        steps = [(step_of(path), path) for path in directory.iterdir()]
+    except OSError as cause:
+        raise CheckpointError(
+            f"{directory} cannot be searched for checkpoints: {_reason(cause)}. "
+            "Name the folder of a run"
+        ) from cause
+    found = sorted((step, path) for step, path in steps if step is not None)
+    skipped: list[str] = []
+    for _, path in reversed(found):
+        try:
+            load(path, files)
+        except CheckpointError as error:
+            skipped.append(f"skipped {error}")
+        else:
+            return path, skipped
+    lines = "".join(f"\n  {line}" for line in skipped)
+    raise CheckpointError(
+        f"{directory} has no checkpoint that can be used: {len(found)} files are named "
+        f"step-NNNNNN.safetensors. Name the folder of another run, or train anew{lines}"
+    )
+
+
+def sweep(directory: Path, files: FileSystem = FILES) -> list[Path]:
+    """Remove what killed saves have left; returns the paths. Only for the one run that owns
+    the folder: the temporary of a save under way looks the same.
+    """
+    removed = []
+    for path in temporaries(Path(directory)):
+        with suppress(OSError):
+            files.unlink(path)
+            removed.append(path)
+    return removed
+
+
+def _reason(error: OSError) -> str:
+    return f"{_errno_name(error)}, {error.strerror or error}"
+
+
+def _errno_name(error: OSError) -> str:
+    return errno.errorcode.get(error.errno or 0, type(error).__name__)
+
+
+def _not_saved(path: Path, size: int, failure: ReplaceError) -> str:
+    state = "was not saved"
+    kept = "Checkpoints saved before are untouched"
+    if failure.replaced:
+        state = "may not be safe"
+        kept = "It is in place and whole, but a power cut could still undo it"
+    if failure.left_over is not None:
+        kept += f", and {failure.left_over.name} could not be removed"
+    reason = f"{_reason(failure.cause)}, while {failure.step} ({size:,} bytes)"
+    advice = ADVICE.get(_errno_name(failure.cause), "Save into another folder")
+    return f"{path} {state}: {reason}. {kept}. {advice}"

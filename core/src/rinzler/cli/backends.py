@@ -1,0 +1,124 @@
+"""What `rinzler backends` prints: every plugin, its state, and why it is in it.
+
+A pure function of the reports, so that it can be tested without a terminal or a plugin. Plain
+columns where a program or a file reads, a table where a person does, JSON where asked.
+
+Leaves out: collecting the reports (`rinzler.plugins.plugins().reports()`). Read next:
+`rinzler/plugins/model.py`, which explains each state.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json as json_module
+from collections.abc import Sequence
+from dataclasses import fields
+
+from rinzler.errors import BackendError
+from rinzler.plugins import PluginReport
+
+COLUMNS = ("NAME", "KIND", "STATE", "VERSION", "DISTRIBUTION", "PRIORITY", "REASON")
+COLOURS = {"ready": "green", "open": "green", "found": "default", "blocked": "yellow"}
+
+
+def render_backends(
+    reports: Sequence[PluginReport],
+    *,
+    json: bool = False,
+    verbose: bool = False,
+    name: str | None = None,
+    terminal: bool = False,
+    width: int = 100,
+) -> str:
+    """The listing as text that ends with a newline.
+
+    `name` keeps the lines of one backend, plugin or distribution; `verbose` adds the entry point
+    and the traceback of each. `terminal` allows colour and wraps at `width` columns.
+    Raises BackendError for a name that is not there.
+    """
+    if name is not None:
+        reports = _named(reports, name)
+    if json:
+        return json_module.dumps([_plain(report) for report in reports], indent=2) + "\n"
+    if not reports:
+        return "no plugin is installed. pip install rinzler-numpy\n"
+    rows = [_row(report) for report in reports]
+    text = _table(rows, width) if terminal else _columns(rows)
+    if verbose:
+        text += "".join(_details(report) for report in reports)
+    return text
+
+
+def _named(reports: Sequence[PluginReport], name: str) -> list[PluginReport]:
+    distribution, colon, short = name.rpartition(":")
+    found = [
+        report
+        for report in reports
+        if (colon and (report.distribution, report.name) == (distribution, short))
+        or name in (report.name, report.distribution)
+    ]
+    if found:
+        return found
+    names = sorted({report.name for report in reports})
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f'Did you mean "{near[0]}"? ' if near else ""
+    raise BackendError(
+        f'no plugin is called "{name}". {hint}(installed: {", ".join(names) or "none"})'
+    )
+
+
+def _plain(report: PluginReport) -> dict[str, object]:
+    """A report as JSON can hold it: the error itself stays here, its traceback goes along."""
+    values = {field.name: getattr(report, field.name) for field in fields(report)}
+    del values["error"]
+    return values
+
+
+def _row(report: PluginReport) -> tuple[str, ...]:
+    priority = "" if report.priority is None else str(report.priority)
+    reason = f"{report.reason}. {report.mend}" if report.mend else report.reason
+    return (
+        report.name,
+        report.kind,
+        report.state,
+        report.version,
+        report.distribution,
+        priority,
+        " ".join((reason or report.summary).split()),
+    )
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> str:
+    """One line per row, however long its reason: `grep` and `awk` see whole lines."""
+    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (COLUMNS, *rows)
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(rows: Sequence[tuple[str, ...]], width: int) -> str:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in COLUMNS:
+        wraps = title == "REASON"
+        table.add_column(title, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
+    for row in rows:
+        cells = [Text(cell) for cell in row]  # Text: a reason with [brackets] is not markup
+        cells[2].stylize(COLOURS.get(row[2], "red"))
+        table.add_row(*cells)
+    out = io.StringIO()
+    Console(file=out, width=width, force_terminal=True, legacy_windows=False).print(table)
+    return out.getvalue()
+
+
+def _details(report: PluginReport) -> str:
+    lines = [f"\n{report.name} ({report.kind}): {report.value}"]
+    if report.traceback:
+        lines.append(report.traceback.rstrip())
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,177 @@
+"""Rung 6a: GPT-2, the model, on one page.
+
+A stack of blocks reads a sequence of ids and says, at every position, how likely each id is to come
+next. A block adds to the stream x what attention gathers from earlier positions, then what an MLP
+makes of each position alone; layer norms stand before each, inside the branch, so that the stream
+itself runs through untouched (Radford et al. 2019; pre-norm: Xiong et al. 2020, arXiv:2002.04745).
+
+Parameters carry the names that GPT-2 files have. Leaves out: dropout inside attention (on the
+embeddings, after attention and after the MLP it is there), rotary positions, grouped heads.
+Read next: `generate.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import log, sqrt
+from typing import Any
+
+import numpy as np
+
+from rinzler import functional as F
+from rinzler.errors import ConfigError, ShapeError
+from rinzler.nn import (
+    Dropout,
+    DropoutKey,
+    Embedding,
+    Initializer,
+    LayerNorm,
+    Linear,
+    LinearGELU,
+    Module,
+)
+from rinzler.ops import Device
+from rinzler.tensor import Tensor, device_for
+
+STD = 0.02  # GPT-2's initial standard deviation of every weight
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a model; equal configurations make models that can share weights."""
+
+    vocab_size: int  # V: how many ids there are
+    context: int = 128  # T at most: how far back a position sees
+    d_model: int = 64  # C: width of the stream
+    layers: int = 4  # blocks
+    heads: int = 4  # H: attention heads, each of D = C/H
+    dropout: float = 0.0  # probability of zeroing an element, in training
+    bias: bool = True  # whether Linear and LayerNorm have biases
+    tie_weights: bool = True  # whether the head reuses the token embedding
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context", "d_model", "layers", "heads"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ConfigError(f"{name} is {value!r}, expected a whole number of at least 1")
+        if self.d_model % self.heads:
+            fitting = [h for h in range(1, 65) if self.d_model % h == 0]
+            near = sorted(fitting, key=lambda h: abs(h - self.heads))[:3]
+            raise ConfigError(
+                f"heads {self.heads} does not divide d_model {self.d_model} "
+                f"({self.d_model / self.heads:.1f} each); use {_choices(sorted(near))} heads"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"dropout is {self.dropout}, expected 0 ≤ dropout < 1")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def initial_loss(self) -> float:
+        """ln V in nats: what guessing evenly costs, and where training starts."""
+        return log(self.vocab_size)
+
+
+class GPT(Module):
+    """ids (B, T) -> logits (B, T, V)."""
+
+    def __init__(
+        self,
+        config: GPTConfig,
+        seed: int = 0,
+        device: Device | str | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.config = config
+        self.device = device_for(device)
+        self.dtype = dtype
+        self.dropout_key = DropoutKey(seed, self.device)
+        init = Initializer(seed, dtype, self.device)
+        width = config.d_model
+        self.wte = Embedding(config.vocab_size, width, STD, init)
+        self.wpe = Embedding(config.context, width, STD, init)
+        self.drop = Dropout(config.dropout, self.dropout_key, site=0)
+        self.h = [Block(config, index, init, self.dropout_key) for index in range(config.layers)]
+        self.ln_f = LayerNorm(width, config.bias, init=init)
+        if not config.tie_weights:
+            self.lm_head = Embedding(config.vocab_size, width, STD, init)  # [V, C], as GPT-2 has it
+        self.flat()
+
+    def __call__(self, ids: Tensor) -> Tensor:
+        """The logits of the next id at every position. Raises ShapeError beyond the context."""
+        self._check(ids)
+        x = self.wte(ids) + self.wpe.weight[: ids.shape[1]]  # (B, T, C) + (T, C)
+        x = self.drop(x)
+        for block in self.h:
+            x = block(x)
+        x = self.ln_f(x)
+        head = self.wte if self.config.tie_weights else self.lm_head
+        return F.matmul(x, head.weight, tb=True)  # (B, T, C) @ (V, C)ᵀ -> (B, T, V)
+
+    def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
+        """Mean cross-entropy in nats of the ids that came, (B, T) each."""
+        return F.cross_entropy(self(ids), targets)
+
+    def ids(self, values: np.ndarray) -> Tensor:
+        """Host ids as a tensor where this model lives."""
+        return Tensor(np.asarray(values, np.int32), device=self.device)
+
+    def _check(self, ids: Tensor) -> None:
+        if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.context:
+            raise ShapeError(
+                f"GPT: ids have shape {ids.shape}, expected (B, T) with T from 1 to the "
+                f"context, {self.config.context}"
+            )
+
+
+class Block(Module):
+    """x + attention(norm(x)), then x + mlp(norm(x)); (B, T, C) -> (B, T, C)."""
+
+    def __init__(self, config: GPTConfig, index: int, init: Initializer, key: DropoutKey) -> None:
+        self.ln_1 = LayerNorm(config.d_model, config.bias, init=init)
+        self.attn = Attention(config, 2 * index + 1, init, key)
+        self.ln_2 = LayerNorm(config.d_model, config.bias, init=init)
+        self.mlp = MLP(config, 2 * index + 2, init, key)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.ln_1(x))
+        return x + self.mlp(self.ln_2(x))
+
+
+def projection_std(config: GPTConfig) -> float:
+    """Smaller at the ends of the branches: 2L of them add up in the stream (GPT-2, section 2.3)."""
+    return STD / sqrt(2 * config.layers)
+
+
+class Attention(Module):
+    """Causal self-attention with packed projections: (B, T, C) -> (B, T, C)."""
+
+    def __init__(self, config: GPTConfig, site: int, init: Initializer, key: DropoutKey) -> None:
+        width = config.d_model
+        self.heads = config.heads
+        self.c_attn = Linear(width, 3 * width, config.bias, STD, init)
+        self.c_proj = Linear(width, width, config.bias, projection_std(config), init)
+        self.drop = Dropout(config.dropout, key, site)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        qkv = self.c_attn(x)  # (B, T, C) -> (B, T, 3·H·D)
+        y = F.attention(qkv, self.heads)  # -> (B, T, H·D)
+        return self.drop(self.c_proj(y))
+
+
+class MLP(Module):
+    """Each position alone, through four times the width: (B, T, C) -> (B, T, C)."""
+
+    def __init__(self, config: GPTConfig, site: int, init: Initializer, key: DropoutKey) -> None:
+        width = config.d_model
+        self.c_fc = LinearGELU(width, 4 * width, config.bias, STD, init)
+        self.c_proj = Linear(4 * width, width, config.bias, projection_std(config), init)
+        self.drop = Dropout(config.dropout, key, site)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.drop(self.c_proj(self.c_fc(x)))
+
+
+def _choices(values: list[int]) -> str:
+    return ", ".join(map(str, values[:-1])) + f" or {values[-1]}" if values[1:] else str(values[0])

@@ -1,0 +1,65 @@
+"""What the author of a backend writes: five storage methods and a dictionary of kernels.
+
+A kernel is `kernel(out, *ins, **attrs)`, outputs first, on the handles that `view` returned. It
+never infers a shape, never allocates a result and does not know that autograd exists. The op table
+(`spec.py` and the files it names) says what each kernel computes; kernels of rows that have a
+default may be left out, in any combination.
+
+Leaves out: how a backend is found (`rinzler.plugins`). Read next: `device.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rinzler.ops.spec import Specs
+
+# Major must match between core and a backend; minor only adds optional ops and attributes.
+PROTOCOL = (1, 0)
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What a backend can do, as facts that core asks for."""
+
+    dtypes: tuple[str, ...] = ("float32", "int32")
+    alignment: int = 64  # bytes: every offset given to `view` is a multiple of it
+    device_text: str = ""  # for people: "AMD EPYC, 2 threads, OpenBLAS"
+    deterministic: bool = True  # the same call twice gives the same bits
+
+
+class Backend(ABC):
+    """Storage and kernels of one device. Calls behave as if run in the order they were made."""
+
+    name: str
+    caps: Caps
+    kernels: Mapping[str, Callable[..., None]]
+
+    @abstractmethod
+    def alloc(self, nbytes: int) -> Any:
+        """A buffer of at least `nbytes`, contents arbitrary. Raises MemoryError when it cannot."""
+
+    @abstractmethod
+    def view(self, buffer: Any, offset: int, shape: tuple[int, ...], dtype: str) -> Any:
+        """What kernels receive: `shape` and `dtype` laid over the buffer from byte `offset`."""
+
+    @abstractmethod
+    def upload(self, handle: Any, host: np.ndarray) -> None:
+        """Copy a contiguous host array of the same shape and dtype into the handle's memory."""
+
+    @abstractmethod
+    def download(self, handle: Any, host: np.ndarray) -> None:
+        """Copy the handle's memory into a contiguous host array, after all earlier calls."""
+
+    @abstractmethod
+    def synchronize(self) -> None:
+        """Return when all earlier calls are done."""
+
+    def supports(self, op: str, specs: Specs) -> bool:
+        """Whether the kernel of an op with a default takes these operands; else core runs that."""
+        return True

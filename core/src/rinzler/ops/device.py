@@ -1,0 +1,185 @@
+"""`Device`, an opened backend with its memory, and `Array`, dense memory on it.
+
+An `Array` is a shape, a dtype and a place: no gradient, no history. `Tensor` (one rung up) adds
+those. All that a backend supplies is reached through here and through `dispatch.call`.
+
+Leaves out: strides. Arrays are contiguous; a reshape shares memory, any other movement copies.
+Read next: `dispatch.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from rinzler.errors import BackendError, DtypeError, ShapeError
+from rinzler.ops.backend import Backend
+from rinzler.ops.memory import Allocator, Block
+from rinzler.ops.spec import ITEMSIZE, OPS, OpSpec
+
+log = logging.getLogger("rinzler")
+CONSTANTS_KEPT = 1024  # distinct Python numbers; a program that makes more starts over
+
+
+class Array:
+    """Dense C-contiguous memory on one device."""
+
+    __slots__ = ("block", "bounds", "device", "dtype", "handle", "offset", "shape")
+
+    def __init__(
+        self, device: Device, block: Block, offset: int, shape: tuple[int, ...], dtype: str
+    ) -> None:
+        self.device = device
+        self.block = block  # keeps the memory; arrays over one block share it
+        self.offset = offset  # bytes
+        self.shape = shape
+        self.dtype = dtype
+        self.handle = device.backend.view(block.buffer, offset, shape, dtype)
+        self.bounds: tuple[int, int] | None = None  # of int32 ids, noted when they were uploaded
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    def numpy(self) -> np.ndarray:
+        """A copy on the host."""
+        host = np.empty(self.shape, self.dtype)
+        if host.size:
+            self.device.backend.download(self.handle, host)
+        return host
+
+    def item(self) -> float:
+        """The value of a one-element array as a Python number."""
+        if self.size != 1:
+            raise ShapeError(f"item(): the array has shape {self.shape}, expected one element")
+        return self.numpy().reshape(-1)[0].item()
+
+    def upload(self, host: np.ndarray) -> None:
+        """Replace the contents by a host array of the same shape."""
+        if host.shape != self.shape:
+            raise ShapeError(f"upload: host has shape {host.shape}, expected {self.shape}")
+        host = np.ascontiguousarray(host, dtype=self.dtype)
+        if host.size:
+            self.device.backend.upload(self.handle, host)
+        self.bounds = id_bounds(host)
+
+    def fill(self, value: float) -> None:
+        """Set every element."""
+        if self.size:
+            self.device.backend.kernels["fill"](self.handle, value=value)
+
+    def reshape(self, shape: tuple[int, ...]) -> Array:
+        """The same memory under another shape of the same size."""
+        if prod(shape) != self.size:
+            raise ShapeError(f"reshape: {self.shape} has {self.size} elements, {shape} has not")
+        other = Array(self.device, self.block, self.offset, shape, self.dtype)
+        other.bounds = self.bounds
+        return other
+
+    def part(self, start: int, shape: tuple[int, ...]) -> Array:
+        """A piece of this flat array, from element `start`: how parameters share one buffer."""
+        offset = self.offset + start * ITEMSIZE[self.dtype]
+        return Array(self.device, self.block, offset, shape, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"Array(shape={self.shape}, dtype={self.dtype}, device={self.device.name})"
+
+
+class Device:
+    """An opened backend: its kernels, its memory, its constants. Compared by identity."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.name = backend.name
+        self.memory = Allocator(backend)
+        self._constants: dict[Any, Array] = {}
+        self._noted: set[str] = set()
+        self._asks_supports = type(backend).supports is not Backend.supports
+        missing = [row.name for row in OPS.values() if row.required and not self._has(row.name)]
+        if missing:
+            raise BackendError(
+                f"backend {self.name!r} lacks the required kernels {', '.join(missing)}; "
+                "see rinzler.ops.OPS[name].doc for what each computes"
+            )
+
+    def _has(self, op: str) -> bool:
+        return op in self.backend.kernels
+
+    def kernel(self, row: OpSpec, operands: tuple[Any, ...]) -> Callable[..., None] | None:
+        """The backend's kernel for a row, or None where core's default has to run."""
+        found = self.backend.kernels.get(row.name)
+        if found is not None and (
+            row.required or not self._asks_supports or self.backend.supports(row.name, operands)
+        ):
+            return found
+        if row.name not in self._noted:
+            self._noted.add(row.name)
+            log.info("%s: default (backend %s has no kernel for it)", row.name, self.name)
+        return None
+
+    def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
+        """An array of arbitrary contents."""
+        if dtype not in self.backend.caps.dtypes:
+            raise DtypeError(
+                f"backend {self.name!r} cannot hold {dtype}; it holds "
+                f"{', '.join(self.backend.caps.dtypes)}"
+            )
+        block = self.memory.allocate(prod(shape) * ITEMSIZE[dtype])
+        return Array(self, block, 0, shape, dtype)
+
+    def full(self, shape: tuple[int, ...], value: float, dtype: str) -> Array:
+        """An array of one value."""
+        array = self.empty(shape, dtype)
+        array.fill(value)
+        return array
+
+    def array(self, host: np.ndarray, dtype: str | None = None) -> Array:
+        """A copy of a host array; 64-bit integers become int32 where they fit."""
+        host = np.asarray(host)
+        dtype = dtype or ("int32" if host.dtype.kind in "iu" else host.dtype.name)
+        if dtype not in ITEMSIZE:
+            raise DtypeError(f"dtype {dtype} is not known; expected one of {', '.join(ITEMSIZE)}")
+        if dtype == "int32" and host.size and host.dtype.kind in "iu":
+            check_int32(host)
+        array = self.empty(host.shape, dtype)
+        array.upload(host)
+        return array
+
+    def constant(self, value: float, dtype: str) -> Array:
+        """A one-element array of a Python number; equal numbers share one. Never write to it."""
+        # repr tells -0.0 from 0.0 and keeps NaN findable, which `==` would not.
+        return self.cached(
+            ("constant", repr(float(value)), dtype), lambda: self.full((), value, dtype)
+        )
+
+    def cached(self, key: Any, make: Callable[[], Array]) -> Array:
+        """An array made once per device: constants, masks, identity matrices."""
+        found = self._constants.get(key)
+        if found is None:
+            if len(self._constants) >= CONSTANTS_KEPT:
+                self._constants.clear()
+            found = self._constants[key] = make()
+        return found
+
+    def synchronize(self) -> None:
+        self.backend.synchronize()
+
+    def __repr__(self) -> str:
+        return f"Device({self.name})"
+
+
+def check_int32(host: np.ndarray) -> None:
+    low, high = int(host.min()), int(host.max())
+    if low < -(2**31) or high >= 2**31:
+        raise DtypeError(f"integers from {low} to {high} do not fit int32")
+
+
+def id_bounds(host: np.ndarray) -> tuple[int, int] | None:
+    """Smallest and largest id, so that ids are checked once, when they arrive."""
+    if host.dtype != np.int32 or not host.size:
+        return None
+    return int(host.min()), int(host.max())

@@ -1,0 +1,49 @@
+"""Plugins: where backends, texts and listeners come from.
+
+Three stages, each cheaper to be wrong in than the next: *found* in metadata, *described* by a
+light module, *open* once chosen. A plugin that is broken in any of them is listed with its reason
+by `rinzler backends` and disturbs nothing else. Installing a plugin means trusting it: its light
+module runs whenever plugins are listed.
+
+To write one, import `hookimpl` and the records from here. Read next: `records.py`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rinzler.plugins.corpora import list_corpora, load_corpus
+from rinzler.plugins.events import RunInfo, emit
+from rinzler.plugins.records import BackendInfo, CorpusInfo
+from rinzler.plugins.select import Choice, choose_backend, current_device, open_device, use
+
+if TYPE_CHECKING:
+    from rinzler.plugins.hookspecs import hookimpl
+    from rinzler.plugins.manager import plugins
+    from rinzler.plugins.model import PluginReport
+
+__all__ = [
+    "BackendInfo",
+    "Choice",
+    "CorpusInfo",
+    "PluginReport",
+    "RunInfo",
+    "choose_backend",
+    "current_device",
+    "emit",
+    "hookimpl",
+    "list_corpora",
+    "load_corpus",
+    "open_device",
+    "plugins",
+    "use",
+]
+
+# What brings pluggy along, or is only for listings, is imported when it is first asked for.
+_LATER = {"hookimpl": "hookspecs", "plugins": "manager", "PluginReport": "model"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

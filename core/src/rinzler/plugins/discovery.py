@@ -1,0 +1,112 @@
+"""Stage 0, *found*: which plugins are installed, read from metadata alone.
+
+Entry points name every plugin, its distribution and its version without importing any of them.
+That is enough to list plugins fast and to keep one out: `RINZLER_BLOCK=a,b` never imports those,
+`RINZLER_PLUGINS=a,b` imports only those. Both take names of entry points ("numba"), of
+distributions ("rinzler-numba") or both ("rinzler-numba:numba").
+
+Leaves out: everything that runs code of a plugin. Read next: `describe.py`, stage 1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rinzler.plugins.model import Plugin
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+GROUP = "rinzler"
+BLOCK = "RINZLER_BLOCK"
+ONLY = "RINZLER_PLUGINS"
+
+
+def find_plugins() -> list[Plugin]:
+    """Every installed plugin, in the order of `sys.path`, blocked ones marked as such."""
+    plugins = [_plugin(point) for point in _entry_points()]
+    for plugin in plugins:
+        reason, mend = _blocked(plugin)
+        if reason:
+            plugin.status.become("blocked", reason, mend)
+    return plugins
+
+
+def same_distribution(one: str, other: str) -> bool:
+    """Whether two spellings name one distribution, as "Rinzler_numpy" and "rinzler-numpy" do."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _metadata() -> ModuleType:
+    # One API and one speed on every version: the standard library's is as fast from 3.12 on.
+    if sys.version_info >= (3, 12):
+        from importlib import metadata
+    else:
+        import importlib_metadata as metadata
+    return metadata
+
+
+def _entry_points() -> list[Any]:
+    metadata = _metadata()
+    try:
+        return list(metadata.entry_points(group=GROUP))
+    except Exception:
+        # One unreadable entry_points.txt, of any package at all, stops the call above. Going
+        # through distributions one by one is slower and loses only the unreadable one.
+        return list(_entry_points_one_by_one(metadata.distributions()))
+
+
+def _entry_points_one_by_one(distributions: Iterable[Any]) -> Iterator[Any]:
+    seen = set()
+    for distribution in distributions:
+        try:
+            name = _normal(distribution.name)
+            points = [point for point in distribution.entry_points if point.group == GROUP]
+        except Exception:
+            continue  # not readable, so not ours to load; pip's own tools report it
+        if name not in seen:  # the first on sys.path is the one that an import would find
+            seen.add(name)
+            yield from points
+
+
+def _plugin(point: Any) -> Plugin:
+    try:
+        distribution, version = point.dist.name, point.dist.version
+    except Exception:
+        distribution, version = None, None  # a METADATA file that is missing or damaged
+    return Plugin(
+        name=point.name,
+        value=point.value,
+        distribution=distribution or "unknown",
+        version=version or "",
+        load=point.load,
+    )
+
+
+def _blocked(plugin: Plugin) -> tuple[str, str]:
+    """Why the environment keeps a plugin out and what lets it in; empty where it does not."""
+    if _named_in(BLOCK, plugin):
+        return f"{BLOCK}={os.environ[BLOCK]} names it", f"unset {BLOCK}"
+    if os.environ.get(ONLY, "").strip() and not _named_in(ONLY, plugin):
+        return f"{ONLY}={os.environ[ONLY]} does not name it", f"unset {ONLY}"
+    return "", ""
+
+
+def _named_in(variable: str, plugin: Plugin) -> bool:
+    names = [name.strip() for name in os.environ.get(variable, "").split(",")]
+    return any(name and _names(name, plugin) for name in names)
+
+
+def _names(name: str, plugin: Plugin) -> bool:
+    distribution, colon, short = name.rpartition(":")
+    if colon:
+        return short == plugin.name and same_distribution(distribution, plugin.distribution)
+    return name == plugin.name or same_distribution(name, plugin.distribution)

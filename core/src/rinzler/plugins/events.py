@@ -1,0 +1,72 @@
+"""Telling plugins what happens in a run, without letting them disturb it.
+
+`emit("rinzler_step_end", run=run, step=7, loss=1.9, tokens_per_second=40000.0)` calls every
+implementation of that hook. They get numbers and paths of the host, never tensors. One that raises
+costs a line on stderr, and its plugin hears nothing more in this process: a broken logger must not
+end a night's training.
+
+Leaves out: the hooks themselves (`hookspecs.py`). Read next: `corpora.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from rinzler.errors import PluginError
+
+log = logging.getLogger("rinzler")
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What event hooks may know of a run: where it lives and how it was configured. Read-only."""
+
+    directory: Path
+    config: Mapping[str, object]
+
+    def __post_init__(self) -> None:
+        # A copy behind a read-only view: neither side changes the other's.
+        object.__setattr__(self, "config", MappingProxyType(dict(self.config)))
+
+
+def emit(hook: str, **facts: object) -> None:
+    """Call every implementation of an event hook with the arguments that it asks for.
+
+    Raises PluginError only for a hook or facts that `hookspecs.py` does not have, and, with
+    RINZLER_STRICT_PLUGINS set, for a plugin that is broken.
+    """
+    from rinzler.plugins.loading import PLUGIN_ERRORS
+    from rinzler.plugins.manager import plugins
+
+    known = plugins()
+    _check_facts(hook, facts)
+    for plugin, implementation in known.listeners(hook):
+        try:
+            implementation.function(*[facts[name] for name in implementation.argnames])
+        except PLUGIN_ERRORS as error:
+            known.silence(plugin, hook, error)
+            log.warning(
+                "plugin %s (%s): %s; it hears no more events in this process",
+                plugin.name,
+                plugin,
+                plugin.events.reason,
+            )
+            known.check_strict()
+
+
+def _check_facts(hook: str, facts: Mapping[str, object]) -> None:
+    import inspect
+
+    from rinzler.plugins import hookspecs
+    from rinzler.plugins.describe import ASKED
+
+    spec = getattr(hookspecs, hook, None)
+    if spec is None or hook in ASKED or not hasattr(spec, "rinzler_spec"):
+        raise PluginError(f"emit: there is no event {hook!r}; see rinzler.plugins.hookspecs")
+    expected = list(inspect.signature(spec).parameters)
+    if sorted(facts) != sorted(expected):
+        raise PluginError(f"emit: {hook} got {sorted(facts)}, expected {expected}")

@@ -1,0 +1,210 @@
+"""The plugins of this process: found once, described when asked for, opened when chosen.
+
+    found --describe.py--> ready | broken
+    each backend on offer --checks.py--> ready | incompatible | missing | unavailable | broken
+    the chosen one --opening.py--> open | failed
+
+Asking for "numpy" describes the entry point called "numpy" and nothing else; only a name that is
+not found that way makes all plugins speak. Such an entry point also owns the name: a backend
+"numpy" offered under another entry point is a duplicate, whichever is described first.
+
+Leaves out: what is the default and what `auto` takes (`select.py`). Read next: `select.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from rinzler.errors import BackendError, PluginError
+from rinzler.plugins import messages
+from rinzler.plugins.checks import check
+from rinzler.plugins.describe import describe, new_manager
+from rinzler.plugins.discovery import find_plugins, same_distribution
+from rinzler.plugins.loading import one_line
+from rinzler.plugins.model import Offer, Plugin, PluginReport, report_offer, report_plugin
+from rinzler.plugins.opening import open_offer
+from rinzler.plugins.records import BackendInfo, CorpusInfo
+
+if TYPE_CHECKING:
+    from pluggy import HookImpl
+
+    from rinzler.ops import Device
+
+STRICT = "RINZLER_STRICT_PLUGINS"
+
+
+class Plugins:
+    """All plugins of a process and what has become of each."""
+
+    def __init__(self) -> None:
+        self.found = find_plugins()
+        self._pluggy = new_manager()
+        self._begun: set[Plugin] = set()  # a plugin that asks for a backend while it is imported
+        self._devices: dict[str, Device] = {}  # by the name that was asked for
+        self._lock = threading.RLock()
+
+    def describe(self, plugins: Iterable[Plugin] | None = None) -> None:
+        """Stage 1 for these plugins, or for all; what is done already stays done."""
+        with self._lock:
+            for plugin in self.found if plugins is None else plugins:
+                if plugin in self._begun or plugin.status.state == "blocked":
+                    continue
+                self._begun.add(plugin)
+                describe(plugin, self._pluggy)
+                for backend in plugin.backends:
+                    check(backend)
+                for corpus in plugin.corpora:
+                    corpus.status.become("ready")
+
+    def open_backend(self, name: str, source: str = "") -> Device:
+        """The device of "NAME" or "DISTRIBUTION:NAME"; `source` says where the name came from.
+
+        Raises BackendError, chained to what the plugin raised.
+        """
+        with self._lock:
+            if name not in self._devices:
+                offer: Offer[BackendInfo] = self._find("backend", name, source)
+                if offer.status.state not in ("ready", "open", "failed"):
+                    raise messages.offer_unusable(source, offer)
+                self._devices[name] = open_offer(offer)
+            return self._devices[name]
+
+    def find_corpus(self, name: str) -> Offer[CorpusInfo]:
+        """The corpus "NAME" or "DISTRIBUTION:NAME". Raises DataError."""
+        with self._lock:
+            return self._find("corpus", name, "")
+
+    def offers(self, kind: str) -> list[Offer[Any]]:
+        """What all described plugins offer of a kind, "backend" or "corpus"."""
+        if kind == "backend":
+            return [offer for plugin in self.found for offer in plugin.backends]
+        return [offer for plugin in self.found for offer in plugin.corpora]
+
+    def _find(self, kind: str, name: str, source: str) -> Offer[Any]:
+        self.check_strict()
+        distribution, _, short = name.rpartition(":")
+        named = [
+            plugin
+            for plugin in self.found
+            if plugin.name == short and _is_from(plugin, distribution)
+        ]
+        self.describe(named)
+        matching = self._matching(kind, name)
+        if not any(offer.plugin in named for offer in matching):
+            for plugin in named:
+                if plugin.status.state == "broken":  # the name is its own, and nobody else's
+                    raise messages.plugin_unusable(kind, name, source, plugin)
+            self.describe()
+            matching = self._matching(kind, name)
+        if len(matching) > 1:
+            raise messages.contested(kind, name, source, matching)
+        if matching:
+            return matching[0]
+        for plugin in named:
+            if plugin.status.state == "blocked":
+                raise messages.plugin_unusable(kind, name, source, plugin)
+        installed = sorted({offer.info.name for offer in self.offers(kind)})
+        broken = [plugin for plugin in self.found if plugin.status.state == "broken"]
+        raise messages.not_installed(kind, name, source, installed, broken)
+
+    def _matching(self, kind: str, name: str) -> list[Offer[Any]]:
+        """The offers that a name may mean: those of its owners where it has any."""
+        distribution, _, short = name.rpartition(":")
+        offers = [
+            offer
+            for offer in self.offers(kind)
+            if offer.info.name == short and _is_from(offer.plugin, distribution)
+        ]
+        return [offer for offer in offers if offer.plugin.name == short] or offers
+
+    def clash(self, offer: Offer[Any]) -> str:
+        """Who else has the name of an offer, as a reason; empty where it means this offer."""
+        name = offer.info.name
+        holders = [each.plugin for each in self._matching(offer.info.KIND, name)]
+        if offer.plugin.name != name:
+            holders += [
+                each for each in self.found if each.name == name and each.status.state == "broken"
+            ]
+        others = sorted({str(each) for each in holders if each is not offer.plugin})
+        if not others:
+            return ""
+        return f'the name is also that of {", ".join(others)}; ask for it as "{offer.full_name}"'
+
+    def listeners(self, hook: str) -> list[tuple[Plugin, HookImpl]]:
+        """Who hears an event, in pluggy's order."""
+        self.check_strict()
+        self.describe()
+        by_key = {plugin.key: plugin for plugin in self.found}
+        # pluggy keeps implementations in reverse order of calling.
+        implementations = reversed(getattr(self._pluggy.hook, hook).get_hookimpls())
+        return [(by_key[each.plugin_name], each) for each in implementations]
+
+    def silence(self, plugin: Plugin, hook: str, error: BaseException) -> None:
+        """Drop a plugin from all events; its open backend and its corpora stay."""
+        with self._lock:
+            if self._pluggy.get_plugin(plugin.key) is not None:
+                self._pluggy.unregister(name=plugin.key)
+            mend = f"pip install --upgrade {plugin.distribution}"
+            plugin.events.become("broken", f"{hook} raised {one_line(error)}", mend, error)
+
+    def check_strict(self) -> None:
+        """With RINZLER_STRICT_PLUGINS set, raise PluginError if any plugin is broken."""
+        if os.environ.get(STRICT, "") in ("", "0"):
+            return
+        broken = [report for report in self.reports("described") if report.state == "broken"]
+        if broken:
+            lines = [f"{each.name} ({each.distribution}): {each.reason}" for each in broken]
+            raise PluginError(
+                f"{STRICT} is set and a plugin is broken: {'; '.join(lines)}. "
+                f"Look at it with: rinzler backends -v {broken[0].name}"
+            ) from broken[0].error
+
+    def reports(self, depth: str = "open") -> list[PluginReport]:
+        """One report per backend, corpus and listener, and per plugin that offers none.
+
+        `depth` says how far to go first: "found" imports nothing, "described" imports the light
+        modules, "open" also opens every backend that is ready. Never raises what a plugin raises.
+        """
+        if depth != "found":
+            self.describe()
+        if depth == "open":
+            self._open_all()
+        reports = [report for plugin in self.found for report in self._reports_of(plugin)]
+        order = ("backend", "corpus", "events", "plugin")
+        return sorted(reports, key=lambda r: (order.index(r.kind), -(r.priority or 0), r.name))
+
+    def _open_all(self) -> None:
+        for offer in self.offers("backend"):
+            if offer.status.state == "ready":
+                try:
+                    open_offer(offer)
+                except BackendError:
+                    continue  # it is in the offer's status, which is what a listing shows
+
+    def _reports_of(self, plugin: Plugin) -> list[PluginReport]:
+        reports = [report_offer(each, self.clash(each)) for each in plugin.backends]
+        reports += [report_offer(each, self.clash(each)) for each in plugin.corpora]
+        if plugin.listens:
+            heard = ", ".join(hook.removeprefix("rinzler_") for hook in plugin.listens)
+            reports.append(report_plugin(plugin, "events", plugin.events, f"hears {heard}"))
+        return reports or [report_plugin(plugin, "plugin", plugin.status, "")]
+
+
+def _is_from(plugin: Plugin, distribution: str) -> bool:
+    return not distribution or same_distribution(plugin.distribution, distribution)
+
+
+_plugins: Plugins | None = None
+_plugins_lock = threading.Lock()
+
+
+def plugins() -> Plugins:
+    """The plugins of this process; the environment is read when they are first asked for."""
+    global _plugins  # noqa: PLW0603 - one per process is the point
+    with _plugins_lock:
+        if _plugins is None:
+            _plugins = Plugins()
+        return _plugins

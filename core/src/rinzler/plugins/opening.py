@@ -1,0 +1,81 @@
+"""Stage 2, *open*: import the backend itself, construct it, and see it add three numbers.
+
+Only here does the heavy import run, and only for the backend that was chosen. The self check sends
+three numbers through allocation, upload, a kernel and download: a driver that loads and computes
+nonsense is found before a training run is built on it.
+
+Leaves out: the conformance kit, which judges every kernel. Read next: `manager.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rinzler.errors import BackendError, RinzlerError
+from rinzler.plugins.loading import PLUGIN_ERRORS, one_line, plugin_code, resolve
+from rinzler.plugins.model import Offer
+from rinzler.plugins.records import BackendInfo
+
+if TYPE_CHECKING:
+    from rinzler.ops import Device
+
+# Halves and quarters: their sums are exact in float32, so that equality is the test.
+LEFT = (1.5, -2.0, 3.25)
+RIGHT = (0.25, 4.0, -1.25)
+
+
+def open_offer(offer: Offer[BackendInfo]) -> Device:
+    """The device of an offer that is ready, opened at most once.
+
+    Raises BackendError, chained to what the backend raised, and leaves the offer `failed`; asking
+    again tries again, for the reader who has mended it in the meantime.
+    """
+    if offer.device is not None:
+        return offer.device
+    try:
+        with plugin_code():
+            device = _construct(offer.info)
+            self_check(device)
+    except PLUGIN_ERRORS as error:
+        reason = str(error) if isinstance(error, RinzlerError) else one_line(error)
+        mend = f"rinzler backends -v {offer.info.name}"
+        offer.status.become("failed", reason, mend, error)
+        raise BackendError(
+            f'backend "{offer.info.name}" ({offer.plugin}) did not open: {reason}. '
+            f"The whole traceback: {mend}"
+        ) from error
+    offer.device = device
+    offer.status.become("open")
+    return device
+
+
+def _construct(info: BackendInfo) -> Device:
+    from rinzler.ops import Backend, Device
+
+    backend = resolve(info.factory)()
+    if not isinstance(backend, Backend):
+        raise BackendError(
+            f"factory {info.factory!r} returned {type(backend).__name__}, "
+            "expected a rinzler.ops.Backend"
+        )
+    if backend.name != info.name:
+        raise BackendError(
+            f"factory {info.factory!r} made a backend that calls itself {backend.name!r}, "
+            f"expected {info.name!r}"
+        )
+    return Device(backend)
+
+
+def self_check(device: Device) -> None:
+    """Add three known numbers on the device. Raises BackendError with both results."""
+    import numpy as np
+
+    from rinzler.ops import call
+
+    left, right = (device.array(np.array(side, dtype=np.float32)) for side in (LEFT, RIGHT))
+    got = call("add", left, right).numpy().tolist()
+    expected = [a + b for a, b in zip(LEFT, RIGHT, strict=True)]
+    if got != expected:
+        raise BackendError(
+            f"self check: {list(LEFT)} + {list(RIGHT)} came back as {got}, expected {expected}"
+        )

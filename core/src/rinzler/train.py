@@ -1,0 +1,284 @@
+"""Rung 6d: training, as a library.
+
+`Trainer` owns one run's model, optimizer and batches, and does one step at a time: loss, gradients,
+clip, update. `train` drives it and yields an event for whatever happened, which a command prints, a
+test collects and a notebook plots; it prints nothing itself.
+
+Step k is a function of the weights and of (seed, k): batches, dropout and rate need no history. So
+a run that stopped goes on with the same bits from its checkpoint.
+Leaves out: the run folder and the terminal (`cli/`). Read next: `plugins/`, where speed comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from math import isfinite
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from rinzler import checkpoint
+from rinzler.autograd import no_grad
+from rinzler.checkpoint import Checkpoint
+from rinzler.data import Batches, Split, Tokenizer, tokenizer_from_json, windows
+from rinzler.errors import CheckpointError, ConfigError, NumericsError
+from rinzler.generate import generate
+from rinzler.gpt import GPT, GPTConfig
+from rinzler.ops import Device
+from rinzler.optim import AdamW, measure
+from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
+
+OPTIMIZER_PREFIX = "optimizer."
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the model's shape is `GPTConfig`."""
+
+    steps: int = 1000  # updates in all
+    batch_size: int = 8  # B: sequences in one forward pass
+    accumulate: int = 1  # forward passes in one update
+    lr: float = 3e-4  # the peak rate
+    warmup_steps: int = 0  # updates until the peak is reached
+    cosine: bool = False  # whether the rate then falls along a cosine
+    min_lr: float = 0.0  # where the cosine ends
+    weight_decay: float = 0.1  # on matrices and embeddings
+    beta1: float = 0.9  # memory of the gradient's mean
+    beta2: float = 0.99  # memory of its square
+    clip_grad: float | None = 1.0  # the gradient's largest norm; None: any
+    eval_every: int = 200  # updates between validations; 0: only at the end
+    eval_windows: int = 64  # sequences in a validation on the way; at the end all are taken
+    gen_every: int = 200  # updates between samples; 0: none
+    save_every: int = 500  # updates between checkpoints; 0: only at the end
+    seed: int = 0  # of weights, batches and dropout
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulate", "eval_windows"):
+            _expect(name, getattr(self, name), 1)
+        for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "seed"):
+            _expect(name, getattr(self, name), 0)
+        if not (isfinite(self.lr) and self.lr > 0):
+            raise ConfigError(f"lr is {self.lr}, expected a number above 0")
+        if not 0.0 <= self.min_lr <= self.lr:
+            raise ConfigError(f"min_lr is {self.min_lr}, expected 0 ≤ min_lr ≤ lr, {self.lr}")
+        if self.cosine and self.warmup_steps >= self.steps:
+            raise ConfigError(
+                f"the cosine needs steps after the warmup: warmup_steps is {self.warmup_steps}, "
+                f"steps is {self.steps}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _expect(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} is {value!r}, expected a whole number of at least {least}")
+
+
+# --- events -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One update is done."""
+
+    step: int  # 1 after the first update
+    loss: float  # nats per token, on the batch, before the update
+    lr: float  # the rate that was used
+    grad_norm: float  # before clipping
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The loss on validation text."""
+
+    step: int
+    loss: float  # nats per token
+    tokens: int  # how many were predicted
+    final: bool  # over all of the validation text
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What the model writes by now."""
+
+    step: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint is on disk, complete."""
+
+    step: int
+    path: Path
+    nbytes: int
+
+
+Event = Stepped | Evaluated | Sampled | Saved
+
+
+# --- one run ----------------------------------------------------------------------------------
+
+
+class Trainer:
+    """One run: a model, its optimizer, its batches, and how many steps are done."""
+
+    def __init__(self, model: GPT, tokenizer: Tokenizer, data: Split, config: TrainConfig) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.data = data
+        self.config = config
+        context = model.config.context
+        self.batches = Batches(data.train, config.batch_size, context, config.seed)
+        betas = (config.beta1, config.beta2)
+        adamw = AdamW(model, config.lr, betas, weight_decay=config.weight_decay)
+        self.optimizer = scheduled(adamw, config)
+
+    @property
+    def steps(self) -> int:
+        """Updates done."""
+        return self.optimizer.steps
+
+    @property
+    def tokens_per_step(self) -> int:
+        return self.config.batch_size * self.config.accumulate * self.model.config.context
+
+    def step(self) -> Stepped:
+        """One update. Raises NumericsError, with the weights as they were, if it is not finite."""
+        start = perf_counter()
+        number = self.steps
+        lr = self.optimizer.lr
+        loss = self.gradients(number)
+        clip = measure(self.model, self.config.clip_grad)
+        norm = clip.norm.item()
+        if not (isfinite(loss) and isfinite(norm)):
+            raise NumericsError(
+                f"step {number + 1}: the loss is {loss:.4g} and the gradient's norm {norm:.4g}; "
+                "the weights were left as they were. Try a lower --lr (now "
+                f"{lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
+            )
+        self.optimizer.step(clip)
+        seconds = perf_counter() - start
+        return Stepped(number + 1, loss, lr, norm, self.tokens_per_step / seconds)
+
+    def gradients(self, number: int) -> float:
+        """Leave the mean gradient of step `number` in the parameters; returns the mean loss."""
+        self.model.train()
+        self.model.zero_grad()
+        total = 0.0
+        for micro in range(self.config.accumulate):
+            inputs, targets = self.batches.draw(number, micro)  # (B, T) each
+            self.model.dropout_key.set(number, micro)
+            loss = self.model.loss(self.model.ids(inputs), self.model.ids(targets))
+            (loss * (1.0 / self.config.accumulate)).backward()
+            total += loss.item()
+        return total / self.config.accumulate
+
+    def evaluate(self, final: bool = False) -> Evaluated:
+        """The mean loss over validation text: all of it, or windows spread evenly through it."""
+        self.model.eval()
+        context = self.model.config.context
+        most = None if final else self.config.eval_windows
+        total, count = 0.0, 0
+        with no_grad():
+            for inputs, targets in windows(self.data.val, self.config.batch_size, context, most):
+                loss = self.model.loss(self.model.ids(inputs), self.model.ids(targets))
+                total += loss.item() * targets.size
+                count += targets.size
+        self.model.train()
+        return Evaluated(self.steps, total / count, count, final)
+
+    def sample(self, tokens: int = 256, temperature: float = 0.8) -> Sampled:
+        """Some text, the same for the same step and seed."""
+        pieces = generate(self.model, self.tokenizer, "\n", tokens, temperature, self.config.seed)
+        return Sampled(self.steps, "".join(pieces))
+
+    def snapshot(self) -> Checkpoint:
+        """All that a later process needs to go on with the same bits, or to generate."""
+        tensors = dict(self.model.state())
+        for name, array in self.optimizer.state_arrays().items():
+            tensors[OPTIMIZER_PREFIX + name] = array
+        meta = {
+            "step": self.steps,
+            "model": self.model.config.to_json(),
+            "dtype": self.model.dtype,
+            "tokenizer": self.tokenizer.to_json(),
+            "training": self.config.to_json(),
+            "data": {"train_tokens": len(self.data.train), "val_tokens": len(self.data.val)},
+        }
+        return Checkpoint(tensors, meta)
+
+    def restore(self, saved: Checkpoint) -> None:
+        """Go on from a snapshot. Raises CheckpointError before changing anything."""
+        weights, moments = split_tensors(saved)
+        self.model.load(weights)
+        self.optimizer.load_state(moments, int(saved.meta["step"]))
+
+
+def scheduled(optimizer: AdamW, config: TrainConfig) -> Schedule:
+    """The rate as the settings describe it."""
+    if config.cosine:
+        return CosineWithWarmup(optimizer, config.warmup_steps, config.steps, config.min_lr)
+    return LinearWarmup(optimizer, config.warmup_steps)
+
+
+def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
+    """Run to the last step, yielding events; checkpoints go to `folder` if one is given."""
+    config = trainer.config
+    while trainer.steps < config.steps:
+        yield trainer.step()
+        done, last = trainer.steps, trainer.steps == config.steps
+        if last or _due(done, config.eval_every):
+            yield trainer.evaluate(final=last)
+        if _due(done, config.gen_every) and not last:
+            yield trainer.sample()
+        if folder is not None and (last or _due(done, config.save_every)):
+            yield save(trainer, folder)
+    yield trainer.sample()
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def save(trainer: Trainer, folder: Path) -> Saved:
+    """Write a checkpoint of the run as it stands."""
+    path = checkpoint.path_for_step(folder, trainer.steps)
+    return Saved(trainer.steps, path, checkpoint.save(path, trainer.snapshot()))
+
+
+# --- from a checkpoint ------------------------------------------------------------------------
+
+
+def split_tensors(saved: Checkpoint) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """(weights, optimizer moments) of a checkpoint."""
+    weights, moments = {}, {}
+    for name, array in saved.tensors.items():
+        if name.startswith(OPTIMIZER_PREFIX):
+            moments[name.removeprefix(OPTIMIZER_PREFIX)] = array
+        else:
+            weights[name] = array
+    return weights, moments
+
+
+def load_model(saved: Checkpoint, device: Device | str | None = None) -> tuple[GPT, Tokenizer]:
+    """The model and tokenizer of a checkpoint, to generate with."""
+    try:
+        known = {field.name for field in fields(GPTConfig)}
+        shape = {name: value for name, value in saved.meta["model"].items() if name in known}
+        config = GPTConfig(**shape)
+        tokenizer = tokenizer_from_json(saved.meta["tokenizer"])
+        dtype = saved.meta["dtype"]
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise CheckpointError(
+            f"this checkpoint does not describe a GPT: {type(error).__name__}: {error}"
+        ) from error
+    model = GPT(config, device=device, dtype=dtype)
+    model.load(split_tensors(saved)[0])
+    return model, tokenizer
