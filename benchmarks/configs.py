@@ -1,4 +1,4 @@
-"""What is measured: the model sizes C1, C2 and C3, the optimizer's settings, the data.
+"""What is measured: the sizes C1, C2 and C3 of a step, the settings of a run, and their data.
 
 Every contender gets the same initial weights and the same batches, made here with numpy alone, so
 that the losses of two contenders must agree before their times mean anything. C1 is a small model
@@ -44,6 +44,26 @@ CONFIGS = {
     "C2": StepConfig(d_model=128, layers=4, heads=4, context=64, batch=12, vocab_size=65),
     "C3": StepConfig(d_model=384, layers=6, heads=6, context=256, batch=16, vocab_size=65),
 }
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A whole training run on bytes of text; no biases, tied head, no dropout, AdamW with CLIP."""
+
+    d_model: int = 128
+    layers: int = 4
+    heads: int = 4
+    context: int = 64
+    batch: int = 12
+    vocab_size: int = 256  # bytes
+    steps: int = 2000
+    warmup: int = 100
+    min_lr: float = 1e-4  # where the cosine ends; it starts at ADAMW's rate
+    val_fraction: float = 0.1  # the end of the text
+
+
+SHAKESPEARE = RunConfig()  # nanoGPT's setting for a CPU
+SHAKESPEARE_LIMIT = 1.90  # nats: the median validation loss must not be above
 
 
 def initial_weights(config: StepConfig, seed: int = SEED) -> dict[str, np.ndarray]:

@@ -32,10 +32,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see; a test holds it equa
     from rinzler.nn import Parameter as Parameter
     from rinzler.nn import seed as seed
     from rinzler.ops import no_fused as no_fused
+    from rinzler.optim import SGD as SGD
     from rinzler.optim import Adam as Adam
     from rinzler.optim import AdamW as AdamW
     from rinzler.optim import RMSprop as RMSprop
-    from rinzler.optim import SGD as SGD
     from rinzler.optim import SGDMomentum as SGDMomentum
     from rinzler.optim import clip_grad_norm as clip_grad_norm
     from rinzler.optim import measure as measure

@@ -12,14 +12,13 @@ Read next: `generate.py`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from math import log, sqrt
-from typing import Any
+from math import sqrt
 
 import numpy as np
 
 from rinzler import functional as F
-from rinzler.errors import ConfigError, ShapeError
+from rinzler.config import GPTConfig
+from rinzler.errors import ShapeError
 from rinzler.nn import (
     Dropout,
     DropoutKey,
@@ -34,43 +33,6 @@ from rinzler.ops import Device
 from rinzler.tensor import Tensor, device_for
 
 STD = 0.02  # GPT-2's initial standard deviation of every weight
-
-
-@dataclass(frozen=True)
-class GPTConfig:
-    """The shape of a model; equal configurations make models that can share weights."""
-
-    vocab_size: int  # V: how many ids there are
-    context: int = 128  # T at most: how far back a position sees
-    d_model: int = 64  # C: width of the stream
-    layers: int = 4  # blocks
-    heads: int = 4  # H: attention heads, each of D = C/H
-    dropout: float = 0.0  # probability of zeroing an element, in training
-    bias: bool = True  # whether Linear and LayerNorm have biases
-    tie_weights: bool = True  # whether the head reuses the token embedding
-
-    def __post_init__(self) -> None:
-        for name in ("vocab_size", "context", "d_model", "layers", "heads"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ConfigError(f"{name} is {value!r}, expected a whole number of at least 1")
-        if self.d_model % self.heads:
-            fitting = [h for h in range(1, 65) if self.d_model % h == 0]
-            near = sorted(fitting, key=lambda h: abs(h - self.heads))[:3]
-            raise ConfigError(
-                f"heads {self.heads} does not divide d_model {self.d_model} "
-                f"({self.d_model / self.heads:.1f} each); use {_choices(sorted(near))} heads"
-            )
-        if not 0.0 <= self.dropout < 1.0:
-            raise ConfigError(f"dropout is {self.dropout}, expected 0 ≤ dropout < 1")
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @property
-    def initial_loss(self) -> float:
-        """ln V in nats: what guessing evenly costs, and where training starts."""
-        return log(self.vocab_size)
 
 
 class GPT(Module):
@@ -171,7 +133,3 @@ class MLP(Module):
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.drop(self.c_proj(self.c_fc(x)))
-
-
-def _choices(values: list[int]) -> str:
-    return ", ".join(map(str, values[:-1])) + f" or {values[-1]}" if values[1:] else str(values[0])

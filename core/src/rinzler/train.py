@@ -12,17 +12,17 @@ Leaves out: the run folder and the terminal (`cli/`). Read next: `plugins/`, whe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from rinzler import checkpoint
 from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
+from rinzler.config import TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, tokenizer_from_json, windows
 from rinzler.errors import CheckpointError, ConfigError, NumericsError
 from rinzler.generate import generate
@@ -32,51 +32,6 @@ from rinzler.optim import AdamW, measure
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
 
 OPTIMIZER_PREFIX = "optimizer."
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train; the model's shape is `GPTConfig`."""
-
-    steps: int = 1000  # updates in all
-    batch_size: int = 8  # B: sequences in one forward pass
-    accumulate: int = 1  # forward passes in one update
-    lr: float = 3e-4  # the peak rate
-    warmup_steps: int = 0  # updates until the peak is reached
-    cosine: bool = False  # whether the rate then falls along a cosine
-    min_lr: float = 0.0  # where the cosine ends
-    weight_decay: float = 0.1  # on matrices and embeddings
-    beta1: float = 0.9  # memory of the gradient's mean
-    beta2: float = 0.99  # memory of its square
-    clip_grad: float | None = 1.0  # the gradient's largest norm; None: any
-    eval_every: int = 200  # updates between validations; 0: only at the end
-    eval_windows: int = 64  # sequences in a validation on the way; at the end all are taken
-    gen_every: int = 200  # updates between samples; 0: none
-    save_every: int = 500  # updates between checkpoints; 0: only at the end
-    seed: int = 0  # of weights, batches and dropout
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "eval_windows"):
-            _expect(name, getattr(self, name), 1)
-        for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "seed"):
-            _expect(name, getattr(self, name), 0)
-        if not (isfinite(self.lr) and self.lr > 0):
-            raise ConfigError(f"lr is {self.lr}, expected a number above 0")
-        if not 0.0 <= self.min_lr <= self.lr:
-            raise ConfigError(f"min_lr is {self.min_lr}, expected 0 ≤ min_lr ≤ lr, {self.lr}")
-        if self.cosine and self.warmup_steps >= self.steps:
-            raise ConfigError(
-                f"the cosine needs steps after the warmup: warmup_steps is {self.warmup_steps}, "
-                f"steps is {self.steps}"
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def _expect(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or value < least:
-        raise ConfigError(f"{name} is {value!r}, expected a whole number of at least {least}")
 
 
 # --- events -----------------------------------------------------------------------------------

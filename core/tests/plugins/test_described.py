@@ -145,6 +145,14 @@ def test_unknown_argument_leaves_nothing_registered(site):
     assert "stepp" in site.report("bad").reason
 
 
+def test_a_plugin_that_breaks_after_registering_hears_nothing(site):
+    source = "@hookimpl\ndef rinzler_train_start(run):\n    raise AssertionError\n"
+    site.install_plugin("bad", f"{source}{ONE}raise ValueError\n")
+    plugins = site.plugins()
+    plugins.describe()
+    assert plugins.listeners("rinzler_train_start") == []
+
+
 def test_ctrl_c_while_a_plugin_is_imported_stops_the_program(site):
     site.install_plugin("bad", "raise KeyboardInterrupt\n")
     plugins = site.plugins()

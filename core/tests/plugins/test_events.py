@@ -58,6 +58,17 @@ def test_a_listener_asks_for_what_it_wants(site, run):
     assert heard_by("lossy") == [2.5]
 
 
+def test_listeners_may_ask_to_be_first_or_last(site, run):
+    (site.path / "shared_list.py").write_text("heard = []\n", encoding="utf-8")
+    for name, order in (("middle", ""), ("last", "(trylast=True)"), ("first", "(tryfirst=True)")):
+        source = f"from shared_list import heard\n@hookimpl{order}\n"
+        source += f"def rinzler_train_start():\n    heard.append({name!r})\n"
+        site.install_plugin(name, source)
+    site.plugins()
+    emit("rinzler_train_start", run=run)
+    assert sys.modules["shared_list"].heard == ["first", "middle", "last"]
+
+
 @pytest.mark.parametrize("crime", ["raise ValueError('disk full')", "raise SystemExit(1)"])
 def test_a_raising_listener_is_dropped_and_the_others_go_on(site, run, caplog, crime):
     site.install_plugin("logger", LISTENER)

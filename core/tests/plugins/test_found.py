@@ -105,7 +105,7 @@ def test_the_slow_way_round_prefers_the_first_on_the_path(site, tmp_path, monkey
     shadowed = tmp_path / "later"
     info = shadowed / "rinzler_good-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Name: Rinzler_Good\nVersion: 1.0\n", encoding="utf-8")
+    (info / "METADATA").write_text("Name: rinzler-good\nVersion: 1.0\n", encoding="utf-8")
     (info / "entry_points.txt").write_text("[rinzler]\ngood = absent\n", encoding="utf-8")
     monkeypatch.setattr(sys, "path", [*sys.path, str(shadowed)])
     site.install("rinzler-damaged", {}, {})

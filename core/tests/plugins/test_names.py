@@ -59,10 +59,10 @@ def test_auto_is_not_a_backend():
     )
 
 
-def install_rival(site, backends, distribution, entry_point):
+def install_rival(site, backends, distribution, entry_point, fields=""):
     """Another distribution whose backend calls itself stranger."""
     module = distribution.replace("-", "_") + "_plugin"
-    source = backends("'stranger', 'stranger_backend:StrangerBackend'")
+    source = backends(f"'stranger', 'stranger_backend:StrangerBackend', {fields}")
     site.install(distribution, {entry_point: module}, {module: source}, version="6.6")
 
 
@@ -106,8 +106,17 @@ def test_the_entry_point_of_that_name_owns_it_whoever_is_described_first(site, b
     assert open_device("stranger") is open_device("rinzler-stranger:stranger")
     states = {each.distribution: each.state for each in plugins.reports("described")}
     assert states == {"rinzler-stranger": "open", "a-shadow": "duplicate"}
+    assert choose_backend("auto").reason == "auto: highest priority of stranger"
     plugins = site.plugins()
     assert open_device("stranger") is open_device("rinzler-stranger:stranger")
+
+
+def test_a_duplicate_that_could_not_be_used_anyway_says_that_first(site, backends):
+    site.install_stranger()
+    install_rival(site, backends, "evil-twin", "stranger", "requires=('no_such_package',)")
+    reports = site.plugins().reports("described")
+    states = {each.distribution: each.state for each in reports}
+    assert states == {"rinzler-stranger": "duplicate", "evil-twin": "missing"}
 
 
 def test_a_shadow_does_not_take_the_place_of_a_broken_owner(site, backends):

@@ -123,7 +123,7 @@ def test_failing_to_open(site, backends, source, reason):
     site.install_plugin("bad", backends("'bad', 'bad_backend:Bad', priority=99"))
     if source is not None:
         (site.path / "bad_backend.py").write_text(source + "\n", encoding="utf-8")
-    plugins = site.plugins()
+    site.plugins()
     assert site.report("bad").state == "ready"
 
     with pytest.raises(BackendError) as caught:
@@ -152,6 +152,7 @@ def test_failing_to_open(site, backends, source, reason):
     (note,) = choice.notes
     assert note.startswith("passed over bad (rinzler-bad): failed: ")
     assert reason.lower() in note.lower()
+    assert note.endswith(". See: rinzler backends -v bad")
 
 
 def test_what_was_mended_opens_at_the_next_try(site, backends):

@@ -119,9 +119,10 @@ def test_auto_takes_the_highest_priority_and_says_why(devices, request_text):
 
 
 def test_equal_priorities_go_by_name(devices, site):
+    site.install_stranger("quicker", 50)
     site.install_stranger("brisk", 50)
     site.plugins()
-    assert choose_backend().reason == "auto: highest priority of brisk, fast, slow, numpy"
+    assert choose_backend().reason == "auto: highest priority of brisk, fast, quicker, slow, numpy"
 
 
 def test_a_request_beats_the_environment_which_beats_auto(devices, monkeypatch):

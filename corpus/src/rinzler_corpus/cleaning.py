@@ -32,6 +32,7 @@ ASCII = str.maketrans(
 # The reference writes "name" for code and 'name' in quotes; docstrings know six ways to write the
 # two. From the most marked to the least, as each pattern would match inside the one before it.
 MARKED = r"([^`\n]+(?:\n[^`\n]+)?)"  # within one paragraph, over at most one line end
+NOTE = r": (\S+) *\n? *(?=\S)"
 MARKUP = (
     (re.compile(rf"(?::[a-z]+)?:[a-z]+:`[~!]?{MARKED}`"), r'"\1"'),  # :class:`~a.name`
     (re.compile(rf"``{MARKED}``"), r'"\1"'),  # ``name``
@@ -39,26 +40,32 @@ MARKUP = (
     (re.compile(rf"`{MARKED}`"), r'"\1"'),  # `name`
     (re.compile(r"`"), "'"),  # what lost its partner
     (re.compile(r"::$", re.MULTILINE), ":"),  # an example follows::
+    (re.compile(r"(?<=\S) {3,}#"), "  #"),  # comments lined up in a column
+    # .. versionchanged:: 3.8 and the sentence after it, as the reference prints it.
+    (re.compile(rf"^( *)\.\. versionadded:{NOTE}", re.MULTILINE), r"\1New in version \2: "),
+    (re.compile(rf"^( *)\.\. versionchanged:{NOTE}", re.MULTILINE), r"\1Changed in version \2: "),
 )
 
 BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
-SIGNATURE = re.compile(r"(?:class )?[A-Za-z_][\w.]*\(.*\)")
+SIGNATURE = re.compile(r"(?:[a-z]+ )?[A-Za-z_][\w.]*\(.*\)")
+FOREIGN = re.compile(r"[^\n -~]")
 UNDERLINE = re.compile(r"([*=\-~^\"#])\1+")
 
 # Noise, each with the sample that made us look for it.
 NOISE = (
     re.compile(r"^\s*>>>", re.MULTILINE),  # >>> Decimal('1.41') ** 2: values nobody can predict
     re.compile(r"\S {3,}\S"),  # tables, grammars and diagrams: text set in columns
-    re.compile(r"^\s*(?:[+|].*[+|]|[=-]{3,}[= -]*)$", re.MULTILINE),  # +----+ and ==== ====
+    re.compile(r"^\s*(?:[+|].*[+|]|[=-]{2,}(?: +[=-]{2,})+)$", re.MULTILINE),  # +---+ and === ===
     re.compile(r"^\s*\.\. ", re.MULTILINE),  # .. deprecated:: 3.8 and other directives
     re.compile(r"://|\bwww\.|[\w.]@\w+\.\w"),  # addresses of pages and people
-    re.compile(r"copyright|\(c\) \d|all rights reserved|written by|warrant", re.IGNORECASE),
+    re.compile(r"(?i:copyright|all rights reserved|warrant)|[Ww]ritten by [A-Z]|\([Cc]\) \d"),
 )
-MIN_READABLE = 0.70  # share of letters and spaces; prose has 0.95, hex dumps have 0.3
+# These are measured on long paragraphs only: a short one has too few letters to judge by.
+MIN_READABLE = 0.70  # share of letters, spaces and "_"; prose has 0.95, hex dumps have 0.3
 MAX_CAPITALS = 0.40  # of the letters: SSL_ERROR_WANT_READ and licences that shout
 MIN_WORDS_PER_LINE = 1.5  # of four lines or more: bare lists of names
 
-LONG = 60  # characters from which a paragraph that comes twice is a copy, not a figure of speech
+LONG = 60  # characters; a shorter paragraph may come twice: "Return self." is a figure of speech
 
 
 class Cleaner:
@@ -107,20 +114,25 @@ def normalise(text: str) -> str:
 
 def is_noise(paragraph: str) -> bool:
     """True for what a reader's eye jumps over: tables, numbers, lists of constants, addresses."""
-    if not paragraph.isascii() or not paragraph.strip():
+    if FOREIGN.search(paragraph) or not paragraph.strip():
         return True
-    lines = paragraph.strip("\n").split("\n")
-    if is_heading(paragraph) or all(SIGNATURE.fullmatch(line) for line in lines):
+    if is_heading(paragraph) or is_signature(paragraph):
         return False
     if any(pattern.search(paragraph) for pattern in NOISE):
         return True
+    return len(paragraph) >= LONG and not is_readable(paragraph)
+
+
+def is_readable(paragraph: str) -> bool:
+    """True where letters, lower case and more than a word per line prevail, as in prose or code."""
     flat = fingerprint(paragraph)
+    lines = paragraph.count("\n") + 1
     letters = sum(map(str.isalpha, flat))
     capitals = sum(map(str.isupper, flat))
     return (
-        letters + flat.count(" ") < MIN_READABLE * len(flat)
-        or capitals > MAX_CAPITALS * letters
-        or (len(lines) >= 4 and len(flat.split()) < MIN_WORDS_PER_LINE * len(lines))
+        letters + flat.count(" ") + flat.count("_") >= MIN_READABLE * len(flat)
+        and capitals <= MAX_CAPITALS * letters
+        and (lines < 4 or len(flat.split()) >= MIN_WORDS_PER_LINE * lines)
     )
 
 
@@ -139,7 +151,7 @@ def without_orphans(paragraphs: list[str], dropped: list[bool]) -> list[str]:
             drop = (
                 (led_to_dropped and not paragraph.endswith((".", "!", "?", ")")))
                 or (is_heading(paragraph) and is_empty_section(paragraph, below))
-                or (SIGNATURE.match(paragraph) is not None and not below.startswith(" "))
+                or (is_signature(paragraph) and not below.startswith(" "))
             )
         if not drop:
             kept.append(paragraph)
@@ -151,6 +163,11 @@ def is_heading(paragraph: str) -> bool:
     """True for a title of one line with its underline."""
     _title, _, underline = paragraph.partition("\n")
     return UNDERLINE.fullmatch(underline) is not None
+
+
+def is_signature(paragraph: str) -> bool:
+    """True for lines like `str.join(iterable)`, which the reference describes below them."""
+    return all(SIGNATURE.fullmatch(line) for line in paragraph.split("\n"))
 
 
 def is_empty_section(heading: str, below: str) -> bool:

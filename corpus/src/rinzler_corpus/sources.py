@@ -89,9 +89,10 @@ def module_files(stdlib: Path) -> list[tuple[str, Path]]:
         package = Path(folder).relative_to(stdlib).parts
         for file in files:
             stem, suffix = os.path.splitext(file)
-            if suffix == ".py" and is_public(stem) and (package or stem != "__init__"):
+            if suffix == ".py" and stem.isidentifier() and is_public(stem):
                 parts = package if stem == "__init__" else (*package, stem)
-                found.append((".".join(parts), Path(folder, file)))
+                if parts:
+                    found.append((".".join(parts), Path(folder, file)))
     return sorted(found)
 
 

@@ -146,7 +146,7 @@ def _parse_header(data: bytes) -> tuple[dict[str, Any], int]:
     if len(data) < 8:
         raise ValueError(f"it ends after {len(data)} bytes")
     end = 8 + int.from_bytes(data[:8], "little")
-    if end > MAX_HEADER:
+    if end > MAX_HEADER or data[8:9] not in (b"{", b""):
         raise ValueError("it does not begin as a safetensors file does")
     if end > len(data):
         raise ValueError(

@@ -13,7 +13,7 @@ Read next: `oracle.py`, which judges by them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -40,7 +40,7 @@ ULPS = {
     "arithmetic": 2.0,  # + − ×: one rounding in the kernel, one in this float64 reference
     "div": 6.0,  # a reciprocal and a product are allowed, about 2.5 ulp
     "sqrt": 8.0,  # x·rsqrt(x) is allowed
-    # eᵃ = 2^(a·log₂e): the product's rounding moves the exponent by |a|·u, hence the factor 1 + |a|.
+    # eᵃ = 2^(a·log₂e): the product's rounding moves the exponent by |a|·u, hence 1 + |a| times:
     "exp": 8.0,
     # Near 1 the logarithm is 0 but its argument is known to u only: relative to 1 + |ln a|.
     "log": 8.0,
@@ -53,9 +53,13 @@ def growth(terms: float) -> float:
     """Roundings that a sum of so many terms may show, in units of Σ|terms|·u.
 
     They grow as n at worst and as √n in practice (Higham and Mary 2019, SIAM J. Sci. Comput. 41,
-    A2815). A kernel that needs more than 4√n adds a long row in a single lane.
+    A2815). A kernel that needs more than 8√n adds a very long row in a single lane.
     """
-    return min(terms, 4.0 * sqrt(terms)) + 2.0
+    return min(terms, 8.0 * sqrt(terms)) + 2.0
+
+
+# reference(outs, *ins, **attrs) -> one answer per output; see `reference/elementwise.py`.
+Reference = Callable[..., Any]
 
 
 class Bounded:
@@ -84,8 +88,9 @@ class Bounded:
     def _rounded(self, value: Any, carried: Any, ulps: Any, scale: Any = None) -> Bounded:
         """One operation: the errors it carries on, and its own, relative to `scale`."""
         scale = np.abs(value) if scale is None else scale
-        # `tiny`: a device may flush what lies below the normal numbers to zero.
-        own = ulps * self.precision.unit * (scale + carried) + self.precision.tiny
+        reach = scale + carried
+        # `tiny`: a device may flush what lies below the normal numbers to zero; 0 it leaves alone.
+        own = ulps * self.precision.unit * reach + np.where(reach > 0, self.precision.tiny, 0.0)
         return Bounded(value, carried + own, self.precision)
 
     # --- arithmetic ---------------------------------------------------------------------------
@@ -150,16 +155,18 @@ class Bounded:
         value = np.tanh(self.value)
         flattest = np.maximum(abs(self.value) - self.error, 0.0)
         steepest = 1.0 / np.cosh(np.minimum(flattest, 300.0)) ** 2  # the slope, at its largest
-        return self._rounded(value, self.error * steepest, ULPS["tanh"], 1.0)
+        near = self._rounded(value, self.error * steepest, ULPS["tanh"], 1.0)
+        # Far out (twice as far as 1 − |tanh| = u) every form of tanh has reached ±1.
+        flat = 2.0 * np.exp(-2.0 * flattest) < self.precision.unit**2
+        return Bounded(np.where(flat, np.sign(value), value), near.error * ~flat, self.precision)
 
     # --- reductions and products --------------------------------------------------------------
 
     def sum(self, axis: int) -> Bounded:
         """Σ along an axis, which stays with length 1."""
         terms = growth(self.value.shape[axis])
-        magnitude = (abs(self.value) + self.error).sum(axis=axis, keepdims=True)
-        carried = self.error.sum(axis=axis, keepdims=True)
-        return self._rounded(self.value.sum(axis=axis, keepdims=True), carried, terms, magnitude)
+        magnitude = _sum(abs(self.value) + self.error, axis)
+        return self._rounded(_sum(self.value, axis), _sum(self.error, axis), terms, magnitude)
 
     def mean(self, axis: int) -> Bounded:
         return self.sum(axis) * (1.0 / self.value.shape[axis])
@@ -196,3 +203,13 @@ class Bounded:
         error = np.where(mask, self.error, b.error)
         return Bounded(np.where(mask, self.value, b.value), error, self.precision)
 
+
+def _sum(x: np.ndarray, axis: int) -> np.ndarray:
+    """numpy sums pairwise along the last axis of contiguous memory; along others it runs."""
+    last = np.ascontiguousarray(np.moveaxis(x, axis, -1))
+    return np.moveaxis(last.sum(axis=-1, keepdims=True), -1, axis)
+
+
+def plain(x: Bounded | np.ndarray) -> np.ndarray:
+    """The values of an operand, be it of floats or of ids."""
+    return x.value if isinstance(x, Bounded) else x

@@ -85,7 +85,7 @@ def _made(operand: Operand | None, rng: Any, earlier: list[Any], dtype: str) -> 
         earlier.append(None)
         return None
     values = np.asarray(operand.values(rng, operand.shape, earlier))
-    host = np.ascontiguousarray(values, dtype if operand.dtype == FLOAT else operand.dtype)
+    host = np.array(values, dtype if operand.dtype == FLOAT else operand.dtype, order="C")
     host = host.reshape(operand.shape)
     # What later operands are derived from is what the kernel sees: the rounded values.
     earlier.append(host.astype(np.float64) if operand.dtype == FLOAT else host)

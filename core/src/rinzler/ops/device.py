@@ -62,7 +62,7 @@ class Array:
         """Replace the contents by a host array of the same shape."""
         if host.shape != self.shape:
             raise ShapeError(f"upload: host has shape {host.shape}, expected {self.shape}")
-        host = np.ascontiguousarray(host, dtype=self.dtype)
+        host = np.asarray(host, dtype=self.dtype, order="C")
         if host.size:
             self.device.backend.upload(self.handle, host)
         self.bounds = id_bounds(host)

@@ -41,7 +41,7 @@ def _default(outs: Any, g: Any, hyper: Any, scale: Any, ok: Any) -> None:
         element(hyper, index) for index in range(len(HYPER))
     )
     one = g.device.full((), 1.0, g.dtype)
-    go = call("expand", ok.reshape((1,)), shape=p.shape)
+    go = call("expand", ok, shape=p.shape)
     g = call("mul", g, scale)
     new_m = call("add", call("mul", m, beta1), call("mul", g, call("sub", one, beta1)))
     square = call("mul", call("mul", g, g), call("sub", one, beta2))

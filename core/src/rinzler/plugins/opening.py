@@ -38,11 +38,10 @@ def open_offer(offer: Offer[BackendInfo]) -> Device:
             self_check(device)
     except PLUGIN_ERRORS as error:
         reason = str(error) if isinstance(error, RinzlerError) else one_line(error)
-        mend = f"rinzler backends -v {offer.info.name}"
-        offer.status.become("failed", reason, mend, error)
+        offer.status.become("failed", reason, error=error)
         raise BackendError(
             f'backend "{offer.info.name}" ({offer.plugin}) did not open: {reason}. '
-            f"The whole traceback: {mend}"
+            f"The whole traceback: rinzler backends -v {offer.info.name}"
         ) from error
     offer.device = device
     offer.status.become("open")

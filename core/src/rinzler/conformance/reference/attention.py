@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.conformance.bounded import Bounded
+from rinzler.conformance.bounded import Bounded, Reference
 from rinzler.conformance.reference.normalization import log_sum_exp, softmax_of
 
 
@@ -64,4 +64,4 @@ def attention_bwd(
     return (Bounded(values, errors, qkv.precision),)
 
 
-REFERENCES = {"attention": attention, "attention_bwd": attention_bwd}
+REFERENCES: dict[str, Reference] = {"attention": attention, "attention_bwd": attention_bwd}

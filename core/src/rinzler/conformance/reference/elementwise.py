@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.conformance.bounded import Bounded
+from rinzler.conformance.bounded import Bounded, Reference, plain
 
 SCALE = sqrt(2.0 / pi)
 CUBIC = 0.044715
@@ -20,7 +20,7 @@ CUBIC = 0.044715
 
 def fill(outs: Any, *, value: float) -> Any:
     """The number itself: bit for bit, with the sign of zero."""
-    return (np.full(outs[0].value.shape, value),)
+    return (np.full(plain(outs[0]).shape, value),)
 
 
 def _binary(formula: Any) -> Any:
@@ -75,7 +75,7 @@ def relu(outs: Any, x: Bounded) -> Any:
     return (Bounded.exact(np.maximum(x.value, 0.0), x.precision),)
 
 
-REFERENCES = {
+REFERENCES: dict[str, Reference] = {
     "fill": fill,
     "add": _binary(lambda a, b: a + b),
     "sub": _binary(lambda a, b: a - b),

@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.conformance.bounded import Bounded, growth
-
-
-def plain(x: Any) -> np.ndarray:
-    """The values of an operand, be it of floats or of ids."""
-    return x.value if isinstance(x, Bounded) else x
+from rinzler.conformance.bounded import Bounded, Reference, growth, plain
 
 
 def move(
-    outs: Any, x: Any, *, shape: Any, x_strides: Any, out_strides: Any, x_offset: int, out_offset: int
+    outs: Any,
+    x: Any,
+    *,
+    shape: Any,
+    x_strides: Any,
+    out_strides: Any,
+    x_offset: int,
+    out_offset: int,
 ) -> Any:
     """For every index within `shape`, one element; what is not addressed stays."""
     source = plain(x).reshape(-1)
@@ -77,7 +79,7 @@ def add_rows(outs: Any, ids: np.ndarray, rows: Bounded) -> Any:
     return (Bounded(total, np.where(terms > 1, added, 0.0), start.precision),)
 
 
-REFERENCES = {
+REFERENCES: dict[str, Reference] = {
     "move": move,
     "permute": permute,
     "expand": expand,

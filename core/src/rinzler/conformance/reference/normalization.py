@@ -2,7 +2,8 @@
 
 Bounds: the steps of the formula, carried through by `Bounded`. A softmax so gets a relative bound
 that grows with how far below the maximum an element lies; a layer norm one that grows where the
-variance is small beside the values, which is where any kernel loses bits. Read next: `attention.py`.
+variance is small beside the values, which is where any kernel loses bits.
+Read next: `attention.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.conformance.bounded import Bounded
+from rinzler.conformance.bounded import Bounded, Reference
 
 
 def log_sum_exp(x: Bounded) -> Bounded:
@@ -88,7 +89,7 @@ def cross_entropy_bwd(
     return ((p - Bounded.exact(one_hot, p.precision)) * g * (1.0 / rows),)
 
 
-REFERENCES = {
+REFERENCES: dict[str, Reference] = {
     "softmax": softmax,
     "softmax_bwd": softmax_bwd,
     "log_softmax": log_softmax,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rinzler.conformance.bounded import Bounded
+from rinzler.conformance.bounded import Bounded, Reference
 from rinzler.conformance.reference.elementwise import gelu_of
 
 
@@ -57,7 +57,7 @@ def linear_bwd(outs: Any, x: Bounded, w: Bounded, g: Bounded) -> Any:
     )
 
 
-REFERENCES = {
+REFERENCES: dict[str, Reference] = {
     "sum_rows": sum_rows,
     "sum_cols": sum_cols,
     "max_rows": max_rows,

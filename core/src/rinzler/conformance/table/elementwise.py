@@ -83,9 +83,10 @@ def where() -> list[Case]:
         for shape in SHAPES
     ]
     flags = floats((33,), mask)
-    for name, a, b in (("a", (), (33,)), ("b", (33,), (1,)), ("ab", (1,), ())):
-        row = case("where", f"33-single-{name}", flags, floats(a), floats(b))
-        cases.append(row)
+    sides: list[tuple[str, tuple[int, ...], tuple[int, ...]]]
+    sides = [("a", (), (33,)), ("b", (33,), (1,)), ("ab", (1,), ())]
+    for name, of_a, of_b in sides:
+        cases.append(case("where", f"33-single-{name}", flags, floats(of_a), floats(of_b)))
     # What is not chosen stays out, be it inf or NaN: a product with the mask would let it in.
     chosen = floats((8,), listed(1, 0, 1, 0, 1, 0, 1, 0))
     a = floats((8,), listed(1.0, inf, 2.0, nan, -0.0, -inf, inf, nan))

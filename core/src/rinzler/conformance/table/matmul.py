@@ -8,6 +8,7 @@ to it (0·NaN is NaN, too) is found. Read next: `gather.py`.
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from rinzler.conformance.case import Case, case, every, floats
 
@@ -26,29 +27,31 @@ SIZES: tuple[tuple[int, int, int], ...] = (  # rows, inner, columns
 FLAGS = list(product((False, True), repeat=3))  # ta, tb, accumulate
 
 
-def matmul(
-    m: int, k: int, n: int, ta: bool, tb: bool, accumulate: bool, batch: tuple[int, ...] = ()
-) -> Case:
+PLAIN = (False, False, False)
+
+
+def matmul(m: int, k: int, n: int, flags: tuple[bool, ...], batch: tuple[int, ...] = ()) -> Case:
+    ta, tb, accumulate = flags
     a = floats((*batch, k, m) if ta else (*batch, m, k))
     b = floats((*batch, n, k) if tb else (*batch, k, n))
     reads = {0: floats((*batch, m, n))} if accumulate else {}
-    flags = "".join(f"-{f}" for f, on in (("ta", ta), ("tb", tb), ("acc", accumulate)) if on)
-    name = "".join(f"{size}x" for size in batch) + f"{m}x{k}x{n}{flags}"
+    suffix = "".join(f"-{f}" for f, on in (("ta", ta), ("tb", tb), ("acc", accumulate)) if on)
+    name = "".join(f"{size}x" for size in batch) + f"{m}x{k}x{n}{suffix}"
     marks = [mark for mark, on in (("batch", batch), ("accumulate", accumulate)) if on]
-    attrs = {"ta": ta, "tb": tb, "accumulate": accumulate}
+    attrs: Any = {"ta": ta, "tb": tb, "accumulate": accumulate}
     return case("matmul", name, a, b, reads=reads, marks=marks, **attrs)
 
 
 def products() -> list[Case]:
-    cases = [matmul(*sizes, False, False, False) for sizes in SIZES]
-    cases += [matmul(33, 7, 31, *flags) for flags in FLAGS]
+    cases = [matmul(*sizes, PLAIN) for sizes in SIZES]
+    cases += [matmul(33, 7, 31, flags) for flags in FLAGS]
     # A square hides a transposition in its shape, not in its numbers.
-    cases += [matmul(33, 33, 33, *flags) for flags in FLAGS]
-    cases += [matmul(5, 11, 7, *flags, batch=(3,)) for flags in FLAGS]
-    cases += [matmul(33, 5, 33, False, True, False, batch=(2,))]
-    cases += [matmul(1, 1, 1, *flags, batch=(1,)) for flags in FLAGS[:2]]
+    cases += [matmul(33, 33, 33, flags) for flags in FLAGS]
+    cases += [matmul(5, 11, 7, flags, (3,)) for flags in FLAGS]
+    cases += [matmul(33, 5, 33, (False, True, False), (2,))]
+    cases += [matmul(1, 1, 1, flags, (1,)) for flags in FLAGS[:2]]
     zeros = [floats((7, 5), every(0.0)), floats((5, 3), every(0.0))]
-    attrs = {"ta": False, "tb": False, "accumulate": False}
+    attrs: Any = {"ta": False, "tb": False, "accumulate": False}
     return [*cases, case("matmul", "zeros-7x5x3", *zeros, **attrs)]
 
 

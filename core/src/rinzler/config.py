@@ -1,0 +1,115 @@
+"""Settings: what a model and a training run are told, one frozen record each, and nothing else.
+
+They stand apart from the code that obeys them because the command line makes its flags from these
+fields, and `rinzler-train --help` should not have to load an array library to say what `--lr` is.
+Every field says what it means in its `help`; a record that exists has been checked.
+Leaves out: where the settings come from (`cli/`). Read next: `gpt.py`, the model they shape, and
+`train.py`, the run they steer; both offer their record under their own name too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from math import isfinite, log
+from typing import Any, TypeVar
+
+from rinzler.errors import ConfigError
+
+ValueT = TypeVar("ValueT")
+
+
+def setting(default: ValueT, help: str) -> ValueT:
+    """A field of a record, with its default and a line that explains it."""
+    made: Any = field(default=default, metadata={"help": help})
+    return made
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The shape of a model; equal configurations make models that can share weights."""
+
+    vocab_size: int = field(metadata={"help": "V: how many ids there are"})
+    context: int = setting(128, "T at most: how many tokens back a position sees")
+    d_model: int = setting(64, "C: width of the stream")
+    layers: int = setting(4, "blocks of attention and MLP")
+    heads: int = setting(4, "H: attention heads, each C/H wide")
+    dropout: float = setting(0.0, "probability of zeroing an element, in training")
+    bias: bool = setting(True, "biases in Linear and LayerNorm")
+    tie_weights: bool = setting(True, "use the token embedding as the head too")
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context", "d_model", "layers", "heads"):
+            _expect(name, getattr(self, name), 1)
+        if self.d_model % self.heads:
+            fitting = [h for h in range(1, 65) if self.d_model % h == 0]
+            near = sorted(fitting, key=lambda h: abs(h - self.heads))[:3]
+            raise ConfigError(
+                f"heads {self.heads} does not divide d_model {self.d_model} "
+                f"({self.d_model / self.heads:.1f} each); use {_choices(sorted(near))} heads"
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise ConfigError(f"dropout is {self.dropout}, expected 0 ≤ dropout < 1")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def initial_loss(self) -> float:
+        """ln V in nats: what guessing evenly costs, and where training starts."""
+        return log(self.vocab_size)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; the model's shape is `GPTConfig`."""
+
+    steps: int = setting(1000, "updates in all")
+    batch_size: int = setting(8, "B: sequences in one forward pass")
+    accumulate: int = setting(1, "forward passes in one update")
+    lr: float = setting(3e-4, "learning rate, at its peak")
+    warmup_steps: int = setting(0, "updates until the peak is reached")
+    cosine: bool = setting(False, "let the rate fall along a cosine after the warmup")
+    min_lr: float = setting(0.0, "where the cosine ends")
+    weight_decay: float = setting(0.1, "on matrices and embeddings")
+    beta1: float = setting(0.9, "AdamW: memory of the gradient's mean")
+    beta2: float = setting(0.99, "AdamW: memory of its square")
+    clip_grad: float | None = setting(1.0, "the gradient's largest norm")
+    eval_every: int = setting(200, "updates between validations; 0: only at the end")
+    eval_windows: int = setting(64, "sequences in a validation; the last one takes all")
+    gen_every: int = setting(200, "updates between samples; 0: only at the end")
+    save_every: int = setting(500, "updates between checkpoints; 0: only at the end")
+    seed: int = setting(0, "of weights, batches, dropout and samples")
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulate", "eval_windows"):
+            _expect(name, getattr(self, name), 1)
+        for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "seed"):
+            _expect(name, getattr(self, name), 0)
+        if not (isfinite(self.lr) and self.lr > 0):
+            raise ConfigError(f"lr is {self.lr}, expected a number above 0")
+        if not 0.0 <= self.min_lr <= self.lr:
+            raise ConfigError(f"min_lr is {self.min_lr}, expected 0 ≤ min_lr ≤ lr, {self.lr}")
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 ≤ {name} < 1")
+        if not (isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise ConfigError(f"weight_decay is {self.weight_decay}, expected 0 or more")
+        if self.clip_grad is not None and not self.clip_grad > 0:
+            raise ConfigError(f"clip_grad is {self.clip_grad}, expected a number above 0, or none")
+        if self.cosine and self.warmup_steps >= self.steps:
+            raise ConfigError(
+                f"the cosine needs steps after the warmup: warmup_steps is {self.warmup_steps}, "
+                f"steps is {self.steps}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _expect(name: str, value: Any, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise ConfigError(f"{name} is {value!r}, expected a whole number of at least {least}")
+
+
+def _choices(values: list[int]) -> str:
+    return ", ".join(map(str, values[:-1])) + f" or {values[-1]}" if values[1:] else str(values[0])

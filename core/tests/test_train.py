@@ -1,0 +1,204 @@
+"""Training as a library: it learns, it can stop anywhere, and a bad step harms nothing."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rinzler import checkpoint
+from rinzler.checkpoint import Checkpoint
+from rinzler.data import ByteTokenizer, Split, split
+from rinzler.errors import CheckpointError, ConfigError, NumericsError
+from rinzler.generate import generate, generate_ids, next_probabilities
+from rinzler.gpt import GPT, GPTConfig
+from rinzler.plugins import open_device
+from rinzler.train import (
+    Evaluated,
+    Sampled,
+    Saved,
+    Stepped,
+    TrainConfig,
+    Trainer,
+    load_model,
+    train,
+)
+
+SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
+SETTINGS = TrainConfig(
+    steps=12,
+    batch_size=4,
+    accumulate=2,
+    lr=1e-2,
+    warmup_steps=2,
+    cosine=True,
+    eval_every=5,
+    gen_every=4,
+    save_every=6,
+    seed=3,
+)
+
+
+def text() -> Split:
+    verse = "the quick brown fox jumps over the lazy dog, näive and ünder the rain.\n"
+    return split([("verse", verse * 40)], 0.2, ByteTokenizer())
+
+
+def trainer(settings: TrainConfig = SETTINGS, shape: GPTConfig = SHAPE) -> Trainer:
+    return Trainer(GPT(shape, seed=settings.seed), ByteTokenizer(), text(), settings)
+
+
+def test_events_come_when_the_settings_say(tmp_path: Path) -> None:
+    events = list(train(trainer(), tmp_path))
+    kinds = {kind: [e.step for e in events if isinstance(e, kind)] for kind in
+             (Stepped, Evaluated, Sampled, Saved)}
+    assert kinds[Stepped] == list(range(1, 13))
+    assert kinds[Evaluated] == [5, 10, 12]
+    assert kinds[Sampled] == [4, 8, 12]
+    assert kinds[Saved] == [6, 12]
+    evaluated = [e for e in events if isinstance(e, Evaluated)]
+    assert [e.final for e in evaluated] == [False, False, True]
+    assert evaluated[-1].tokens == len(text().val) - 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "step-000006.safetensors",
+        "step-000012.safetensors",
+    ]
+
+
+def test_it_learns() -> None:
+    settings = replace(SETTINGS, steps=150, accumulate=1, eval_every=0, gen_every=0)
+    run = trainer(settings, replace(SHAPE, dropout=0.0))
+    before = run.evaluate(final=True).loss
+    losses = [event.loss for event in train(run) if isinstance(event, Stepped)]
+    after = run.evaluate(final=True).loss
+    assert before == pytest.approx(SHAPE.initial_loss, abs=0.1)
+    assert np.mean(losses[-10:]) < 0.5 * losses[0]
+    assert after < 0.5 * before
+
+
+@pytest.mark.parametrize("stop", [1, 5, 11])
+def test_a_resumed_run_has_the_bits_of_one_that_never_stopped(stop: int, tmp_path: Path) -> None:
+    straight = trainer()
+    whole = [e for e in train(straight) if isinstance(e, Stepped)]
+
+    first = trainer()
+    begun = [first.step() for _ in range(stop)]
+    path = checkpoint.path_for_step(tmp_path, first.steps)
+    checkpoint.save(path, first.snapshot())
+    second = trainer()
+    second.restore(checkpoint.load(path))
+    ended = [e for e in train(second) if isinstance(e, Stepped)]
+
+    assert [e.loss for e in begun + ended] == [e.loss for e in whole]
+    assert [e.lr for e in begun + ended] == [e.lr for e in whole]
+    one, two = straight.snapshot(), second.snapshot()
+    assert one.meta == two.meta
+    for name, values in one.tensors.items():
+        np.testing.assert_array_equal(values, two.tensors[name])
+
+
+def test_micro_batches_are_one_batch() -> None:
+    shape = replace(SHAPE, dropout=0.0)
+    run = trainer(replace(SETTINGS, accumulate=3), shape)
+    pairs = [run.batches.draw(0, micro) for micro in range(3)]
+    loss = run.gradients(0)
+    gradient = run.model.flat().grad.numpy()
+    inputs, targets = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    run.model.zero_grad()
+    whole = run.model.loss(run.model.ids(inputs), run.model.ids(targets))
+    whole.backward()
+    assert loss == pytest.approx(whole.item(), rel=1e-6)
+    worst = np.abs(run.model.flat().grad.numpy() - gradient).max()
+    assert worst <= 1e-6 * np.abs(gradient).max()
+
+
+def test_a_step_that_is_not_finite_stops_and_leaves_the_weights() -> None:
+    run = trainer()
+    run.step()
+    weights = run.model.state()
+    bad = weights | {"ln_f.weight": np.full(16, np.nan, np.float32)}
+    run.model.load(bad)
+    with pytest.raises(NumericsError, match=r"step 2: the loss is nan .* Try a lower --lr"):
+        run.step()
+    np.testing.assert_array_equal(run.model.state()["wte.weight"], weights["wte.weight"])
+    assert run.steps == 1
+
+
+def test_a_step_leaves_no_memory_behind_with_the_collector_off() -> None:
+    run = trainer()
+    run.step()
+    live = open_device("numpy").memory.stats
+    gc.disable()
+    try:
+        before = live.live
+        for _ in range(2):
+            run.step()
+        run.evaluate()
+        assert live.live == before
+    finally:
+        gc.enable()
+
+
+def test_a_model_comes_back_from_a_checkpoint_and_writes_the_same_text(tmp_path: Path) -> None:
+    run = trainer()
+    run.step()
+    checkpoint.save(tmp_path / "a.safetensors", run.snapshot())
+    model, tokenizer = load_model(checkpoint.load(tmp_path / "a.safetensors"))
+    assert model.config == run.model.config
+    expected = "".join(generate(run.model, run.tokenizer, "the ", 40, 0.9, seed=5))
+    assert "".join(generate(model, tokenizer, "the ", 40, 0.9, seed=5)) == expected
+    assert "".join(generate(model, tokenizer, "the ", 40, 0.9, seed=6)) != expected
+
+
+def test_generation_is_greedy_at_temperature_zero_and_slides_past_the_context() -> None:
+    model = GPT(SHAPE, seed=1)
+    ids = list(islice(generate_ids(model, [1, 2, 3], temperature=0.0), 40))
+    seen = [1, 2, 3]
+    for drawn in ids:
+        assert drawn == int(np.argmax(next_probabilities(model, seen)))
+        seen.append(drawn)
+    assert model.training
+
+
+def test_draws_follow_the_probabilities() -> None:
+    model = GPT(replace(SHAPE, vocab_size=4), seed=1)
+    expected = next_probabilities(model, [2], temperature=0.5)
+    drawn = [next(iter(generate_ids(model, [2], 0.5, seed))) for seed in range(2000)]
+    share = np.bincount(drawn, minlength=4) / 2000
+    assert np.abs(share - expected).max() < 0.05
+
+
+def test_negative_temperatures_are_refused() -> None:
+    with pytest.raises(ConfigError, match="temperature is -1, expected 0 or more"):
+        next(generate_ids(GPT(SHAPE), [1], temperature=-1))
+
+
+REFUSALS = [
+    ({"steps": 0}, "steps is 0, expected a whole number of at least 1"),
+    ({"batch_size": 1.5}, "batch_size is 1.5"),
+    ({"lr": 0.0}, "lr is 0.0, expected a number above 0"),
+    ({"lr": float("nan")}, "lr is nan"),
+    ({"min_lr": 1.0}, "min_lr is 1.0, expected 0 ≤ min_lr ≤ lr"),
+    ({"warmup_steps": 12}, "the cosine needs steps after the warmup"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSALS)
+def test_impossible_settings_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        replace(SETTINGS, **change)
+
+
+def test_a_checkpoint_of_something_else_is_refused() -> None:
+    good = trainer().snapshot()
+    with pytest.raises(CheckpointError, match="does not describe a GPT: KeyError: 'model'"):
+        load_model(Checkpoint(good.tensors, {"step": 1}))
+    shape = {**good.meta["model"], "heads": 5}
+    with pytest.raises(CheckpointError, match="does not describe a GPT: ConfigError: heads 5"):
+        load_model(Checkpoint(good.tensors, {**good.meta, "model": shape}))
+    other = trainer(shape=replace(SHAPE, layers=2))
+    with pytest.raises(CheckpointError, match="these weights are of another model"):
+        other.restore(good)
