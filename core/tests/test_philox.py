@@ -16,6 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import rinzler.philox
 from rinzler.errors import ConfigError, DtypeError, NumericsError
 from rinzler.philox import (
     CHUNK,
@@ -34,26 +35,18 @@ ODD_SIZES = [0, 1, 2, 3, 4, 5, 7, 8, 31, 32, 33, 101]
 
 # kat_vectors of Random123, the reference implementation of the paper: counter, key, answer.
 KNOWN_ANSWERS = [
+    ([0] * 4, [0] * 2, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ([2**32 - 1] * 4, [2**32 - 1] * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
     (
-        (0, 0, 0, 0),
-        (0, 0),
-        (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8),
-    ),
-    (
-        (0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF),
-        (0xFFFFFFFF, 0xFFFFFFFF),
-        (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD),
-    ),
-    (
-        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
-        (0xA4093822, 0x299F31D0),
+        [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],  # the digits of pi
+        [0xA4093822, 0x299F31D0],
         (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
     ),
 ]
 
 
 @pytest.mark.parametrize(("counter", "key", "answer"), KNOWN_ANSWERS)
-def test_published_vectors(counter: tuple, key: tuple, answer: tuple) -> None:
+def test_published_vectors(counter: list[int], key: list[int], answer: tuple) -> None:
     assert philox4x32_block(counter, key) == answer
     counters = np.array([counter, (1, 2, 3, 4), counter], dtype=np.uint32)
     blocks = philox4x32(counters, np.array(key, dtype=np.uint32))
@@ -235,7 +228,18 @@ def test_choice_never_draws_a_weight_of_zero_nor_past_the_end() -> None:
     rows[:, 2] = 1e-3
     rows[:, 4] = np.linspace(1e-3, 3, 3000)
     assert set(choice(KEY, rows).tolist()) == {2, 4}
-    one_hot = np.eye(37)
-    assert choice(KEY, one_hot).tolist() == list(range(37))
+    assert choice(KEY, np.eye(37)).tolist() == list(range(37))
     assert choice(KEY, np.ones((2, 3, 4))).shape == (2, 3)
     assert choice(KEY, np.ones(4)).shape == ()
+
+
+@pytest.mark.parametrize("word", [0, 2**31, 2**32 - 1])
+def test_words_that_chance_will_not_bring(word: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = lambda key, n: np.full(n, word, dtype=np.uint32)  # noqa: E731 - one line says it
+    monkeypatch.setattr(rinzler.philox, "_words", every)
+    assert 0 <= uniform(KEY, (1,))[0] < 1
+    assert np.abs(normal(KEY, (2,), "float64")).max() < 6.67
+    assert integers(KEY, 10, 1)[0] == 10 * word // 2**32
+    for total in (1, 1 + 2**-52, 1.5, 1e-9, 2 - 2**-52):  # u * total never rounds up to total
+        assert choice(KEY, np.array([0, total, 0])) == 1
+    assert choice(KEY, np.array([0, 1, 0, 1, 0])) == (1 if word == 0 else 3)

@@ -12,6 +12,7 @@ Read next: `build.py`, which sets the pieces in order.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 # Typography that has an ASCII spelling. What is not in here and not ASCII drops its paragraph.
@@ -32,7 +33,7 @@ ASCII = str.maketrans(
 # The reference writes "name" for code and 'name' in quotes; docstrings know six ways to write the
 # two. From the most marked to the least, as each pattern would match inside the one before it.
 MARKED = r"([^`\n]+(?:\n[^`\n]+)?)"  # within one paragraph, over at most one line end
-NOTE = r": (\S+) *\n? *(?=\S)"
+DIRECTIVE = r"(?m)^( *)\.\. {}:: (\S+)(?: +|\n +)(?=\S)"  # the sentence after it stays
 MARKUP = (
     (re.compile(rf"(?::[a-z]+)?:[a-z]+:`[~!]?{MARKED}`"), r'"\1"'),  # :class:`~a.name`
     (re.compile(rf"``{MARKED}``"), r'"\1"'),  # ``name``
@@ -41,9 +42,9 @@ MARKUP = (
     (re.compile(r"`"), "'"),  # what lost its partner
     (re.compile(r"::$", re.MULTILINE), ":"),  # an example follows::
     (re.compile(r"(?<=\S) {3,}#"), "  #"),  # comments lined up in a column
-    # .. versionchanged:: 3.8 and the sentence after it, as the reference prints it.
-    (re.compile(rf"^( *)\.\. versionadded:{NOTE}", re.MULTILINE), r"\1New in version \2: "),
-    (re.compile(rf"^( *)\.\. versionchanged:{NOTE}", re.MULTILINE), r"\1Changed in version \2: "),
+    (re.compile(DIRECTIVE.format("versionadded")), r"\1New in version \2: "),
+    (re.compile(DIRECTIVE.format("versionchanged")), r"\1Changed in version \2: "),
+    (re.compile(DIRECTIVE.format("deprecated")), r"\1Deprecated since version \2: "),
 )
 
 BLANK_LINES = re.compile(r"\n(?:[ \t]*\n)+")
@@ -56,7 +57,7 @@ NOISE = (
     re.compile(r"^\s*>>>", re.MULTILINE),  # >>> Decimal('1.41') ** 2: values nobody can predict
     re.compile(r"\S {3,}\S"),  # tables, grammars and diagrams: text set in columns
     re.compile(r"^\s*(?:[+|].*[+|]|[=-]{2,}(?: +[=-]{2,})+)$", re.MULTILINE),  # +---+ and === ===
-    re.compile(r"^\s*\.\. ", re.MULTILINE),  # .. deprecated:: 3.8 and other directives
+    re.compile(r"^\s*\.\. ", re.MULTILINE),  # .. seealso:: and what else is for a renderer
     re.compile(r"://|\bwww\.|[\w.]@\w+\.\w"),  # addresses of pages and people
     re.compile(r"(?i:copyright|all rights reserved|warrant)|[Ww]ritten by [A-Z]|\([Cc]\) \d"),
 )
@@ -80,22 +81,20 @@ class Cleaner:
         A text of which more than half came before (the chapter on `with` repeats what the one on
         compound statements says) is dropped altogether: its remains would make no sense.
         """
-        paragraphs = BLANK_LINES.split(normalise(text).strip("\n"))
         whole = fingerprint(text)
-        copies = [self.is_copy(paragraph) for paragraph in paragraphs]
-        copied = sum(len(p) for p, copy in zip(paragraphs, copies, strict=True) if copy)
+        paragraphs = BLANK_LINES.split(normalise(text).strip("\n"))
+        here: set[str] = set()
+        copies = []
+        for paragraph in paragraphs:
+            key = fingerprint(paragraph)
+            copies.append(len(paragraph) >= LONG and (key in self.seen or key in here))
+            here.add(key)
+        copied = sum(map(len, itertools.compress(paragraphs, copies)))
         if whole in self.seen or 2 * copied > sum(map(len, paragraphs)):
             return ""
-        self.seen.add(whole)
-        self.seen.update(fingerprint(p) for p in paragraphs if len(p) >= LONG)
-        dropped = [
-            copy or is_noise(paragraph) for paragraph, copy in zip(paragraphs, copies, strict=True)
-        ]
-        return "\n\n".join(without_orphans(paragraphs, dropped))
-
-    def is_copy(self, paragraph: str) -> bool:
-        """True where a long paragraph came before, however it was wrapped or indented then."""
-        return len(paragraph) >= LONG and fingerprint(paragraph) in self.seen
+        self.seen |= here | {whole}
+        judged = [(p, copy or is_noise(p)) for p, copy in zip(paragraphs, copies, strict=True)]
+        return "\n\n".join(without_orphans(judged))
 
 
 def fingerprint(text: str) -> str:
@@ -136,8 +135,8 @@ def is_readable(paragraph: str) -> bool:
     )
 
 
-def without_orphans(paragraphs: list[str], dropped: list[bool]) -> list[str]:
-    """What is kept, less what only led to something that was dropped.
+def without_orphans(judged: list[tuple[str, bool]]) -> list[str]:
+    """Of (paragraph, dropped) pairs the kept ones, less what only led to something dropped.
 
     "For example:" without its example, a signature without its description and a heading without
     its section teach a model that the one does not follow from the other. Read backwards, so that
@@ -145,17 +144,16 @@ def without_orphans(paragraphs: list[str], dropped: list[bool]) -> list[str]:
     """
     kept: list[str] = []
     led_to_dropped = False
-    for paragraph, drop in zip(reversed(paragraphs), reversed(dropped), strict=True):
+    for paragraph, dropped in reversed(judged):
         below = kept[-1] if kept else ""
-        if not drop:
-            drop = (
-                (led_to_dropped and not paragraph.endswith((".", "!", "?", ")")))
-                or (is_heading(paragraph) and is_empty_section(paragraph, below))
-                or (is_signature(paragraph) and not below.startswith(" "))
-            )
-        if not drop:
+        led_to_dropped = (
+            dropped
+            or (led_to_dropped and not paragraph.endswith((".", "!", "?", ")")))
+            or (is_signature(paragraph) and not below.startswith(" "))
+            or (is_heading(paragraph) and is_empty_section(paragraph, below))
+        )
+        if not led_to_dropped:
             kept.append(paragraph)
-        led_to_dropped = drop
     return kept[::-1]
 
 

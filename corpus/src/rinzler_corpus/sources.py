@@ -59,8 +59,10 @@ def read_topics(stdlib: Path) -> list[tuple[str, str]]:
     tree = parse(stdlib / "pydoc_data" / "topics.py")
     for node in tree.body if tree else []:
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
-            topics: dict[str, str] = ast.literal_eval(node.value)
-            return list(topics.items())
+            try:
+                return list(ast.literal_eval(node.value).items())
+            except ValueError:  # computed, not written down: a layout we do not know
+                return []
     return []
 
 

@@ -10,15 +10,15 @@ Leaves out: the hooks themselves (`hookspecs.py`). Read next: `corpora.py`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from rinzler.errors import PluginError
 
-log = logging.getLogger("rinzler")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,17 @@ def emit(hook: str, **facts: object) -> None:
             implementation.function(*[facts[name] for name in implementation.argnames])
         except PLUGIN_ERRORS as error:
             known.silence(plugin, hook, error)
-            log.warning(
-                "plugin %s (%s): %s; it hears no more events in this process",
-                plugin.name,
-                plugin,
-                plugin.events.reason,
+            _warn(
+                f"plugin {plugin.name} ({plugin}): {plugin.events.reason}; "
+                "it hears no more events in this process"
             )
             known.check_strict()
+
+
+def _warn(line: str) -> None:
+    import logging  # start-up does without it; unless configured otherwise it writes to stderr
+
+    logging.getLogger("rinzler").warning("%s", line)
 
 
 def _check_facts(hook: str, facts: Mapping[str, object]) -> None:

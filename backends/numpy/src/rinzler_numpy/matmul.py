@@ -1,0 +1,61 @@
+"""Matrix products, all by BLAS through `np.matmul`.
+
+Transposing is a view, which BLAS reads as it is; what numpy lacks is BLAS's own "add to the
+output", so accumulating goes through scratch, a block of rows at a time. Read next: `gather.py`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rinzler_numpy.reduce import add_column_sums
+from rinzler_numpy.scratch import row_blocks, scratch
+
+
+def add_product(out: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
+    """out += a @ b, (M, K) @ (K, N) or a batch of them; blocks are cut along the first axis."""
+    for rows in row_blocks(out):
+        part = scratch(0, out[rows].shape, out.dtype)
+        np.matmul(a[rows], b if b.ndim == 2 else b[rows], out=part)
+        out[rows] += part
+
+
+def matmul(
+    y: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    ta: bool = False,
+    tb: bool = False,
+    accumulate: bool = False,
+) -> None:
+    a = a.swapaxes(-1, -2) if ta else a
+    b = b.swapaxes(-1, -2) if tb else b
+    if accumulate:
+        add_product(y, a, b)
+    else:
+        np.matmul(a, b, out=y)
+
+
+def linear(y: np.ndarray, x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
+    np.matmul(x, w, out=y)  # (N, in) @ (in, out) -> (N, out)
+    if b is not None:
+        y += b
+
+
+def linear_bwd(
+    dx: np.ndarray,
+    dw: np.ndarray | None,
+    db: np.ndarray | None,
+    x: np.ndarray,
+    w: np.ndarray,
+    g: np.ndarray,
+) -> None:
+    np.matmul(g, w.T, out=dx)  # (N, out) @ (out, in) -> (N, in)
+    if dw is not None:
+        add_product(dw, x.T, g)  # (in, N) @ (N, out) -> (in, out)
+    if db is not None:
+        add_column_sums(db, g)  # (N, out) -> (out,)
+
+
+KERNELS = {"matmul": matmul, "linear": linear, "linear_bwd": linear_bwd}
