@@ -69,6 +69,9 @@ class CheckpointError(RinzlerError):
 
 
 class NumericsError(RinzlerError):
-    """A loss or gradient that is not a finite number; the weights were left alone."""
+    """No finite number where one is needed: a loss, a gradient, a logarithm of 0, a distribution.
+
+    Raised before anything was changed: weights and moments are as they were.
+    """
 
     exit_code = EXIT_GUARD

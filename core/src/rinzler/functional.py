@@ -25,6 +25,8 @@ def matmul(a: Tensor, b: Tensor, ta: bool = False, tb: bool = False) -> Tensor:
     """
     if not a.ndim or not b.ndim:
         raise ShapeError(f"matmul: shapes {a.shape} and {b.shape}, expected at least one axis each")
+    if a.ndim == b.ndim == 1:
+        return matmul(a.reshape(1, a.size), b).reshape(())  # a dot product
     if a.ndim == 1:
         y = matmul(a.reshape(1, a.size), b, tb=tb)  # (K,) -> (1, K)
         return y.reshape((*y.shape[:-2], y.shape[-1]))

@@ -24,9 +24,6 @@ from rinzler_corpus.sources import Entry, read_modules, read_topics
 
 Document = tuple[str, str]  # (name, text): ("help/with", "The \"with\" statement\n...")
 
-# Raise by one with every change that alters the text: caches of the old text are then passed over.
-BUILDER = 1
-
 INDENT = "   "  # as deep as the language reference sets a description below its signature
 
 
@@ -37,7 +34,7 @@ def load() -> list[Document]:
         DataError: this Python carries no documentation in source form.
     """
     stdlib = Path(sysconfig.get_path("stdlib"))
-    path = cache.path_for(stdlib, BUILDER)
+    path = cache.path_for(stdlib)
     documents = cache.read(path)
     if documents is None:
         documents = build(stdlib)
@@ -83,7 +80,7 @@ def document_text(name: str, entries: list[Entry], cleaner: Cleaner) -> str:
     """
     parts = []
     for entry in entries:
-        text = cleaner.clean(entry.text)
+        text = cleaner.clean(entry.text) if entry.heading.isascii() else ""
         if text and entry.heading:
             parts += [entry.heading, textwrap.indent(text, INDENT)]
         elif text:

@@ -19,17 +19,23 @@ import tempfile
 from pathlib import Path
 
 
-def path_for(stdlib: Path, builder: int) -> Path:
-    """Where the corpus of this Python lies.
+def path_for(stdlib: Path) -> Path:
+    """Where the corpus of this Python, as this builder makes it, lies.
 
     The folder of the library counts too: two installations of one version can differ, as
     distributions of Linux leave modules out.
     """
     from platformdirs import user_cache_path
 
-    place = hashlib.sha256(str(stdlib).encode("utf-8")).hexdigest()[:8]
-    name = f"python-{platform.python_version()}-{place}-builder-{builder}.json"
+    place = sha256(str(stdlib).encode("utf-8"))[:8]
+    name = f"python-{platform.python_version()}-{place}-builder-{builder_version()}.json"
     return user_cache_path("rinzler") / "corpus" / name
+
+
+def builder_version() -> str:
+    """A digest of this package's sources: whoever changes what they make changes this, too."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return sha256(b"".join(path.read_bytes() for path in sources))[:8]
 
 
 def read(path: Path) -> list[tuple[str, str]] | None:
@@ -38,7 +44,7 @@ def read(path: Path) -> list[tuple[str, str]] | None:
         digest, _, body = path.read_bytes().partition(b"\n")
     except OSError:
         return None
-    if digest != sha256(body):
+    if digest != sha256(body).encode("ascii"):
         return None
     # A body with the right digest is one that `write` made: no need to doubt its shape.
     return [(name, text) for name, text in json.loads(body)]
@@ -55,7 +61,7 @@ def write(path: Path, documents: list[tuple[str, str]]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             temporary = Path(file.name)
-            file.write(sha256(body) + b"\n" + body)
+            file.write(sha256(body).encode("ascii") + b"\n" + body)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -65,6 +71,6 @@ def write(path: Path, documents: list[tuple[str, str]]) -> None:
                 temporary.unlink(missing_ok=True)
 
 
-def sha256(body: bytes) -> bytes:
-    """The digest in hexadecimal, as bytes."""
-    return hashlib.sha256(body).hexdigest().encode("ascii")
+def sha256(data: bytes) -> str:
+    """The digest in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

@@ -49,9 +49,10 @@ class CorpusSummary:
 def split(documents: Sequence[Document], val_fraction: float, tokenizer: Tokenizer) -> Split:
     """Documents into training and validation ids.
 
-    Where `val_fraction` comes to fewer than MANY documents, the last `val_fraction` of the bytes of
-    each is held back, moved to the next whole character; otherwise whole documents, evenly spread
-    by size, unless their sizes differ too much for that. Raises ConfigError for a fraction outside 0 to 1, DataError if there is no document.
+    Where `val_fraction` comes to fewer than MANY documents, or their sizes differ too much, the
+    last `val_fraction` of the bytes of each is held back, moved to the next whole character;
+    otherwise whole documents, evenly spread by size. Raises ConfigError for a fraction outside
+    0 to 1, DataError if there is no document.
     """
     if not 0 <= val_fraction < 1:
         raise ConfigError(f"val_fraction is {val_fraction}, expected at least 0 and less than 1")

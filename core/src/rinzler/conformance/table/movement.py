@@ -56,7 +56,7 @@ def move(
 
 
 MOVES = [
-    move("one", (1,), (1,), (1,)),
+    move("one", (1,), (1,), (1,), marks=("one",)),
     move("no-axes", (), (), ()),
     move("copy-129", (129,), (1,), (1,)),
     move("copy-4099", (4099,), (1,), (1,)),

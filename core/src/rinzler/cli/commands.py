@@ -1,0 +1,132 @@
+"""What can be typed: one function per command, whose arguments are its flags.
+
+Everything that a help page says stands here or in the records of `config.py`. The functions only
+hand over, and import what does the work when they are called: to explain a flag should not take
+loading an array library.
+Leaves out: parsing (`parsing.py`). Read next: `train.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rinzler.cli.flags import ModelFlags
+from rinzler.config import TrainConfig
+
+VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experiments
+
+TEXT, MODEL, TRAINING, RUN, OUTPUT = "Text", "Model", "Training", "Run", "Output"
+BACKEND_HELP = "what computes; see: rinzler backends"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """All that was asked of `rinzler-train`."""
+
+    names: tuple[str, ...]  # files, folders, patterns and corpora, as typed
+    val_fraction: float
+    model: ModelFlags
+    training: TrainConfig
+    backend: str
+    run_dir: str | None
+    quiet: bool
+    plain: bool
+    json: bool
+
+
+def train(
+    *files: Annotated[str, Parameter(group=TEXT, help="UTF-8 files, folders or patterns")],
+    corpus: Annotated[
+        tuple[str, ...],
+        Parameter(
+            group=TEXT,
+            metavar="NAME",
+            help="the same, or an installed corpus; may be repeated. Without any: python",
+        ),
+    ] = (),
+    val_fraction: Annotated[
+        float, Parameter(group=TEXT, help="share of the text held back for validation")
+    ] = VAL_FRACTION,
+    model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = ModelFlags(),
+    training: Annotated[
+        TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
+    ] = TrainConfig(),
+    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+    run_dir: Annotated[
+        str | None,
+        Parameter(group=RUN, metavar="DIR", help="a new folder for this run; else runs/TEXT-001…"),
+    ] = None,
+    quiet: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="only print the last checkpoint's path")
+    ] = False,
+    plain: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="lines instead of a moving bar")
+    ] = False,
+    json: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="one JSON object per event on stdout")
+    ] = False,
+) -> int:
+    """Train a GPT on text, and keep it in a folder.
+
+    {program}                             on the Python documentation of this machine
+    {program} notes/*.md --steps 2000     on a text of yours
+    """
+    from rinzler.cli.train import run
+
+    request = TrainRequest(
+        names=(*files, *corpus),
+        val_fraction=val_fraction,
+        model=model,
+        training=training,
+        backend=backend,
+        run_dir=run_dir,
+        quiet=quiet,
+        plain=plain,
+        json=json,
+    )
+    return run(request)
+
+
+def generate(
+    run: Annotated[str | None, Parameter(group=TEXT, help="a run's folder or a checkpoint")] = None,
+    /,
+    *,
+    prompt: Annotated[str, Parameter(group=TEXT, help="the text to go on with")] = "",
+    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write; a token is a byte")] = 256,
+    temperature: Annotated[
+        float, Parameter(group=TEXT, help="0: always the likeliest; 1: as the model believes")
+    ] = 0.8,
+    seed: Annotated[int, Parameter(group=TEXT, help="another seed, another text")] = 0,
+    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+) -> int:
+    """Let a trained model write.
+
+    {program} runs/python-001 --prompt "def "
+    {program} runs/python-001/step-000500.safetensors --temperature 0.5
+    """
+    from rinzler.cli.generate import write
+
+    return write(run, prompt, tokens, temperature, seed, backend)
+
+
+def backends(
+    name: Annotated[str | None, Parameter(group=RUN, help="only this one")] = None,
+    /,
+    *,
+    verbose: Annotated[
+        bool,
+        Parameter(group=OUTPUT, alias="-v", negative="", help="entry points and tracebacks too"),
+    ] = False,
+    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON array")] = False,
+) -> int:
+    """List every backend and plugin, its state, and why it is in it.
+
+    {program}                 a table
+    {program} numpy -v        one of them, with all that is known
+    """
+    from rinzler.cli.listing import list_backends
+
+    return list_backends(name, verbose, json)

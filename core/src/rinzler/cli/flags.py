@@ -1,0 +1,46 @@
+"""Settings as flags: every field of `GPTConfig` and `TrainConfig` is one, by construction.
+
+`TrainConfig` is taken as it is. A model's shape is typed before all of it is known: the vocabulary
+belongs to the text's tokenizer, and the number of heads may follow from the width.
+Leaves out: what the flags do. Read next: `commands.py`, where they are put together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import log
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from rinzler.config import GPTConfig
+
+HEADS = "H: attention heads; 0 picks the number whose width comes closest to C/4, or 16, or 64"
+
+
+@dataclass(frozen=True)
+class ModelFlags(GPTConfig):
+    """A `GPTConfig` with two fields still open; `complete` closes and checks it."""
+
+    vocab_size: Annotated[int, Parameter(parse=False)] = 0
+    heads: Annotated[int, Parameter(help=HEADS)] = 0
+
+    def __post_init__(self) -> None:
+        """No check yet."""
+
+    def complete(self, vocab_size: int) -> GPTConfig:
+        """The shape of the model. Raises ConfigError."""
+        values = asdict(self) | {"vocab_size": vocab_size}
+        values["heads"] = self.heads or heads_for(self.d_model)
+        return GPTConfig(**values)
+
+
+def heads_for(width: int) -> int:
+    """How many heads suit a width: each about a quarter of it, but from 16 to 64 wide.
+
+    Fewer than 16 numbers are too few to compare positions by, and beyond 64 another head has been
+    worth more than wider ones (GPT-2 has 64 at every size).
+    """
+    goal = min(64.0, max(16.0, width / 4))
+    divisors = [heads for heads in range(1, width + 1) if width % heads == 0]
+    return min(divisors, key=lambda heads: abs(log(width / heads / goal)), default=1)

@@ -1,0 +1,29 @@
+"""`rinzler backends`: ask the plugins, and print what `backends.py` makes of it.
+
+Opens every backend that says it is ready, for a device that cannot be opened is not ready.
+Read next: `backends.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from rinzler.cli.backends import render_backends
+from rinzler.errors import EXIT_OK
+
+
+def list_backends(name: str | None, verbose: bool, json: bool) -> int:
+    """Print the listing. Raises BackendError for a name that is not there."""
+    from rinzler.plugins import plugins
+
+    text = render_backends(
+        plugins().reports(),
+        json=json,
+        verbose=verbose,
+        name=name,
+        terminal=sys.stdout.isatty(),
+        width=shutil.get_terminal_size().columns,
+    )
+    sys.stdout.write(text)
+    return EXIT_OK

@@ -1,0 +1,118 @@
+"""Where every command enters, and where every error leaves.
+
+`rinzler train`, `rinzler-train` and `python -m rinzler train` are the same thing. An error that
+Rinzler raises on purpose becomes one message on stderr and an exit code; anything else is a bug and
+keeps its traceback. The codes: 0 done, 2 a request that cannot be carried out, 3 something on this
+machine is missing, 4 stopped by a guard, 130 and 143 stopped by Ctrl-C or SIGTERM, after saving.
+Read next: `commands.py`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rinzler.cli.signals import LeaveNow
+from rinzler.cli.streams import EXIT_BROKEN_PIPE, drop_stdout, say, speak_utf8
+from rinzler.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    ConfigError,
+    DataError,
+    RinzlerError,
+)
+
+SUMMARIES = {
+    "train": "train a GPT on text, and keep it in a folder",
+    "generate": "let a trained model write",
+    "backends": "list every backend and plugin, its state, and why it is in it",
+}
+
+
+def main() -> int:
+    """`rinzler COMMAND …`, and `python -m rinzler COMMAND …`."""
+    as_module = Path(sys.argv[0]).name == "__main__.py"
+    program = "python -m rinzler" if as_module else "rinzler"
+    return _guarded(lambda: _choose(program, sys.argv[1:]))
+
+
+def train_main() -> int:
+    """`rinzler-train …`"""
+    return _guarded(lambda: _run("rinzler-train", "train", sys.argv[1:]))
+
+
+def generate_main() -> int:
+    """`rinzler-generate …`"""
+    return _guarded(lambda: _run("rinzler-generate", "generate", sys.argv[1:]))
+
+
+def _choose(program: str, tokens: Sequence[str]) -> int:
+    name = tokens[0] if tokens else "--help"
+    if name in SUMMARIES:
+        return _run(f"{program} {name}", name, tokens[1:])
+    if name in ("-h", "--help"):
+        sys.stdout.write(_overview(program))
+    elif name == "--version":
+        sys.stdout.write(_version())
+    else:
+        near = difflib.get_close_matches(name, SUMMARIES, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigError(
+            f'there is no command "{name}".{hint} (commands: {", ".join(SUMMARIES)})'
+        )
+    return EXIT_OK
+
+
+def _run(program: str, name: str, tokens: Sequence[str]) -> int:
+    from rinzler.cli import commands, parsing
+
+    options = tokens[: tokens.index("--")] if "--" in tokens else tokens
+    if "--version" in options:
+        sys.stdout.write(_version())
+        return EXIT_OK
+    command: parsing.Command = getattr(commands, name)
+    app = parsing.make_app(command)
+    if "--help" in options or "-h" in options:
+        from rinzler.cli.help import render_help
+
+        sys.stdout.write(render_help(app, command, program))
+        return EXIT_OK
+    try:
+        return parsing.parse(app, program, tokens)()
+    except (ConfigError, DataError) as error:
+        message = parsing.in_flags(str(error), app)
+        raise type(error)(message) from error
+
+
+def _guarded(command: Callable[[], int]) -> int:
+    speak_utf8()
+    try:
+        code = command()
+        sys.stdout.flush()
+    except RinzlerError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except BrokenPipeError:
+        drop_stdout()
+        return EXIT_BROKEN_PIPE
+    except LeaveNow as left:
+        return left.exit_code
+    except KeyboardInterrupt:
+        say("stopped")
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _overview(program: str) -> str:
+    lines = [f"usage: {program} COMMAND [options]", ""]
+    lines += [f"  {name:<10} {summary}" for name, summary in SUMMARIES.items()]
+    lines += ["", f"All options of one: {program} train --help"]
+    return "\n".join(lines) + "\n"
+
+
+def _version() -> str:
+    from rinzler import __version__
+
+    return f"rinzler {__version__}\n"

@@ -1,0 +1,91 @@
+"""From what was typed to a call: cyclopts reads the flags, and mistakes become one clear line.
+
+A command is a Python function; its annotations are its flags. cyclopts matches and converts them.
+Two things are ours: whole numbers are taken literally (1.5 steps are a mistake, not 2 steps), and
+an error names what was typed, what was expected and where to read more.
+Leaves out: the help page (`help.py`), for which cyclopts would have to load its own.
+Read next: `help.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from cyclopts import App, Parameter, convert
+from cyclopts.exceptions import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownOptionError,
+)
+
+from rinzler.errors import ConfigError
+
+KINDS = {int: "a whole number", float: "a number", bool: "yes or no", str: "some text"}
+
+Command = Callable[..., int]
+
+
+def make_app(command: Command) -> App:
+    """The reader of one command's flags."""
+    shared = Parameter(converter=_convert, negative_iterable=())
+    app = App(name="rinzler", help_flags=(), version_flags=(), default_parameter=shared)
+    app.default(command)
+    return app
+
+
+def parse(app: App, program: str, tokens: Sequence[str]) -> Callable[[], int]:
+    """The call that was typed. Raises ConfigError for what cannot be understood or is not valid."""
+    try:
+        command, bound, *_ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        what = _explain(error)
+        end = "" if what.endswith("?") else "."
+        raise ConfigError(f"{what}{end} All options: {program} --help") from error
+    return lambda: command(*bound.args, **bound.kwargs)
+
+
+def in_flags(message: str, app: App) -> str:
+    """A message about settings in the words of the command line: d_model is --d-model there.
+
+    A field whose name is also a plain word is only taken for one where a value follows: the "heads"
+    in "use 4 or 8 heads" are not a flag.
+    """
+    arguments = [each for each in app.assemble_argument_collection() if each.show]
+    flags = [each.names[0] for each in arguments if each.index is None]
+    for flag in flags:
+        field = flag.removeprefix("--").replace("-", "_")
+        follows = "" if "_" in field else r"(?= is | [0-9-])"
+        message = re.sub(rf"(?<![\w-]){field}\b{follows}", flag, message)
+    return message
+
+
+def _convert(kind: Any, tokens: Sequence[Any]) -> Any:
+    return int(tokens[0].value) if kind is int else convert(kind, tokens)
+
+
+def _explain(error: CycloptsError) -> str:
+    """What is wrong, in one line without its full stop."""
+    argument = error.argument
+    expected = KINDS.get(_plain_kind(argument.hint), "a value") if argument else "a value"
+    if isinstance(error, UnknownOptionError):
+        # The library's own text ends with the nearest option, where there is one.
+        near = re.search(r"Did you mean ([^ ?]+)\?", str(error))
+        typed = error.token.keyword or error.token.value
+        return f"unknown option {typed}" + (f". Did you mean {near[1]}?" if near else "")
+    if isinstance(error, CoercionError) and error.token and argument:
+        return f"{argument.name} is {error.token.value!r}, expected {expected}"
+    if isinstance(error, MissingArgumentError) and argument and argument.index is None:
+        return f"{argument.name} needs a value, {expected}"
+    if isinstance(error, RepeatArgumentError):
+        return f"{error.token.keyword} is there twice; give it once"
+    text = str(error).rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _plain_kind(hint: Any) -> Any:
+    """float of `float | None`."""
+    return next((kind for kind in getattr(hint, "__args__", ()) if kind in KINDS), hint)

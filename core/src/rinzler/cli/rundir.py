@@ -1,0 +1,84 @@
+"""The folder of a run: a name of its own, and what is written into it besides checkpoints.
+
+    runs/notes-001/config.json              every setting and version, before the first step
+                   metrics.jsonl            one JSON object per event (`records.py` has the keys)
+                   samples.txt              what the model wrote on the way
+                   step-000500.safetensors  a checkpoint
+
+A folder is never shared: a number is taken by creating the folder, so two runs that start at once
+get two numbers. Leaves out: a lock, which resuming will need. Read next: `records.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+from pathlib import Path
+
+from rinzler.errors import ConfigError
+
+RUNS = Path("runs")
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+SAMPLES = "samples.txt"
+
+
+def next_free(name: str, runs: Path = RUNS) -> Path:
+    """runs/NAME-001, or with the next number; the folder exists when this returns.
+
+    Raises ConfigError if it cannot be made.
+    """
+    stem = re.sub(r"[^\w]+", "-", name).strip("-_").lower()[:40] or "run"
+    numbers = re.compile(re.escape(stem) + r"-([0-9]+)")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        found = [numbers.fullmatch(path.name) for path in runs.iterdir()]
+        highest = max((int(match[1]) for match in found if match), default=0)
+        for number in count(highest + 1):
+            folder = runs / f"{stem}-{number:03d}"
+            try:
+                folder.mkdir()
+            except FileExistsError:  # another run was faster
+                continue
+            return folder
+    except OSError as cause:
+        raise _not_made(runs, cause) from cause
+    raise AssertionError("unreachable: count() has no end")
+
+
+def check_free(folder: Path) -> None:
+    """Raises ConfigError if a folder named by --run-dir holds anything already."""
+    if folder.is_dir():
+        held = sorted(path.name for path in folder.iterdir())
+        if not held:
+            return
+        names = ", ".join(held[:3]) + (", …" if held[3:] else "")
+        raise ConfigError(
+            f"the run folder {folder} is not empty ({names}). Name a new one, --run-dir "
+            f"{folder}-2, or leave --run-dir out and get the next free one in {RUNS}"
+        )
+    if folder.exists():
+        raise ConfigError(f"{folder} is a file, expected a new folder: --run-dir {folder}-run")
+
+
+def make(folder: Path) -> Path:
+    """The folder that --run-dir names, made where it is missing. Raises ConfigError."""
+    check_free(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as cause:
+        raise _not_made(folder, cause) from cause
+    return folder
+
+
+def newest_run(runs: Path = RUNS) -> Path | None:
+    """The run in which something was saved last, to suggest; None if there is none."""
+    saved = [(path.stat().st_mtime, path) for path in runs.glob("*/step-*.safetensors")]
+    return max(saved)[1].parent if saved else None
+
+
+def _not_made(folder: Path, cause: OSError) -> ConfigError:
+    reason = cause.strerror or str(cause)
+    return ConfigError(
+        f"no run folder can be made at {folder}: {reason}. Name another place: --run-dir DIR"
+    )

@@ -1,0 +1,59 @@
+"""Ctrl-C and its kin: ask once to stop well, ask twice to stop now.
+
+    with StopRequest(say) as stop:
+        ...                     # between two steps: if stop.name: save, and leave
+
+The first signal only leaves a note, so that the step under way ends and is saved. The second
+raises where it strikes; a save under way leaves the file that was there before.
+Leaves out: what is saved (`train.py`). Read next: `train.py`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+# SIGBREAK is what Ctrl-Break and a closing window send on Windows.
+NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+
+
+class LeaveNow(KeyboardInterrupt):
+    """The second request. Not an Exception, so that nothing on the way swallows it."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__()
+        self.exit_code = exit_code
+
+
+class StopRequest:
+    """A note that somebody wants this run to end; handlers are in force inside `with`."""
+
+    def __init__(self, first: Callable[[str], None]) -> None:
+        self.first = first  # called once, from inside the handler
+        self.name = ""  # "SIGINT" once somebody has asked
+        self.exit_code = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        for name in NAMES:
+            number = getattr(signal, name, None)
+            if number is not None:
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.name:
+            raise LeaveNow(128 + number)
+        self.request(signal.Signals(number).name, 128 + number)
+        self.first(self.name)
+
+    def request(self, name: str, exit_code: int) -> None:
+        """Leave the note; 128 + the signal's number is what shells expect as exit code."""
+        self.name = name
+        self.exit_code = exit_code

@@ -1,0 +1,56 @@
+"""Numbers as a person reads them, and text as a terminal can bear it.
+
+Leaves out: any sentence. Read next: `lines.py`, where these words become lines.
+"""
+
+from __future__ import annotations
+
+# Control characters, which a model of bytes writes before it knows better, as visible pictures:
+# a terminal obeys some of them. A newline and a tab stay.
+_PICTURES = {code: 0x2400 + code for code in range(32) if code not in (9, 10)}
+_VISIBLE = _PICTURES | {127: 0x2421} | {code: 0xFFFD for code in range(128, 160)}
+
+
+def visible(text: str) -> str:
+    """The text without anything that a terminal would take for an order."""
+    return text.translate(_VISIBLE)
+
+
+def size(nbytes: int) -> str:
+    """1 840 000 -> "1.84 MB"."""
+    if nbytes < 1000:
+        return f"{nbytes} bytes"
+    return f"{shortened(nbytes)}B"
+
+
+def shortened(number: float) -> str:
+    """Three digits and a unit, which a "B" may follow: 1_024_000 -> "1.02 M"."""
+    for unit in ("", "k", "M", "G"):
+        if abs(number) < 999.5:
+            break
+        number /= 1000
+    else:
+        unit = "T"
+    return f"{number:.3g} {unit}"
+
+
+def tokens(number: int) -> str:
+    """1_024_000 -> "1.02 M tokens"."""
+    return f"{shortened(number).strip()} tokens"
+
+
+def plural(number: int, noun: str) -> str:
+    """(1, "document") -> "1 document"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def duration(seconds: float) -> str:
+    """161 -> "2 min 41 s"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
