@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from rinzler.cli.backends import render_backends
 from rinzler.errors import BackendError
 from rinzler.plugins import PluginReport

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rinzler.checkpoint as ck
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rinzler.checkpoint.format import decode, encode
-from rinzler.errors import CheckpointError
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+
+import rinzler.checkpoint as ck
+from rinzler.checkpoint.format import decode, encode
+from rinzler.errors import CheckpointError
 
 META = {"step": 500, "model": {"layers": 4, "bias": False}, "text": "Größe\n", "rate": 3e-4}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from rinzler.checkpoint.format import MAX_HEADER, UNSEALED, Checkpoint, decode, encode
 from rinzler.errors import CheckpointError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rinzler.checkpoint import Checkpoint, FileSystem, load, path_for_step, save, sweep
 from rinzler.errors import CheckpointError
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from rinzler.checkpoint import Checkpoint, FileSystem, load, newest, path_for_step, save, sweep
 
 CALLS = ("create", "write", "fsync", "close", "replace", "sync_directory")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rinzler import data
 from rinzler.data import ByteTokenizer, split
 from rinzler.errors import ConfigError, DataError

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rinzler.data import Batches, windows
 from rinzler.errors import ConfigError, DataError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from rinzler.data import TEXT_SUFFIXES, read_texts
 from rinzler.errors import DataError
 

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+
 from rinzler.functional import attention, cross_entropy, layer_norm
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.ops import no_fused
 from rinzler.optim import AdamW, clip_grad_norm, measure
 from rinzler.tensor import Tensor
-from safetensors import safe_open
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS = ("odd_tied", "untied_no_bias", "tied_no_bias", "one_token", "c1_small")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 import rinzler
 from rinzler import GPT, GPTConfig, Tensor
 from rinzler.errors import CheckpointError, ConfigError, ShapeError

@@ -6,6 +6,7 @@ from math import cos, pi, sqrt
 
 import numpy as np
 import pytest
+
 from rinzler import (
     SGD,
     Adam,

@@ -16,6 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 import rinzler.philox
 from rinzler.errors import ConfigError, DtypeError, NumericsError
 from rinzler.philox import (

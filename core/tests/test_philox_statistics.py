@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from rinzler.philox import Key, Stream, choice, integers, normal, uniform
 
 N = 200_000

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+
 import rinzler.scalar
 from rinzler.errors import DtypeError, NumericsError
 from rinzler.scalar import Value

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+
 from rinzler.scalar import Value
 
 Formula = Callable[..., Value]

@@ -9,6 +9,7 @@ import gc
 
 import numpy as np
 import pytest
+
 import rinzler
 from rinzler import Tensor
 from rinzler.errors import DeviceError, DtypeError, GradientError, ShapeError

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from rinzler import checkpoint
 from rinzler.checkpoint import Checkpoint
 from rinzler.data import ByteTokenizer, Split, split
@@ -53,8 +54,10 @@ def trainer(settings: TrainConfig = SETTINGS, shape: GPTConfig = SHAPE) -> Train
 
 def test_events_come_when_the_settings_say(tmp_path: Path) -> None:
     events = list(train(trainer(), tmp_path))
-    kinds = {kind: [e.step for e in events if isinstance(e, kind)] for kind in
-             (Stepped, Evaluated, Sampled, Saved)}
+    kinds = {
+        kind: [e.step for e in events if isinstance(e, kind)]
+        for kind in (Stepped, Evaluated, Sampled, Saved)
+    }
     assert kinds[Stepped] == list(range(1, 13))
     assert kinds[Evaluated] == [5, 10, 12]
     assert kinds[Sampled] == [4, 8, 12]

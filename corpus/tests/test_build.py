@@ -11,6 +11,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from rinzler.errors import DataError
 from rinzler_corpus.build import build
 

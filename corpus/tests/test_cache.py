@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from rinzler_corpus import build as builder
 from rinzler_corpus import cache
 

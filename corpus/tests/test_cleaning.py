@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rinzler_corpus.cleaning import LONG, Cleaner
 
 PROSE = "The quick brown fox jumps over the lazy dog, and nobody minds that it does."
@@ -56,7 +57,7 @@ NOISE = {
     "rights": "Copyright (C) 2001 A. Person.",
     "authorship": "Written by A. Person in a hurry.",
     "hex": "0x12 0x34 0x56 0x78 0x9a 0xbc 0xde 0xf0 0x12 0x34 0x56 0x78 0x9a 0xbc 0xde",
-    "shouting": "IN NO EVENT SHALL THE AUTHOR BE LIABLE TO ANY PARTY FOR DIRECT DAMAGES OF ANY KIND",
+    "shouting": "IN NO EVENT SHALL THE AUTHOR BE LIABLE TO ANY PARTY FOR DAMAGES OF ANY KIND",
     "bare list": "ordinary\ntriangular\nexponential\nlognormal\nnegative_exponential\nuniform",
 }
 

@@ -10,6 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+
 from rinzler.plugins import CorpusInfo, list_corpora, load_corpus
 from rinzler_corpus import build, plugin
 

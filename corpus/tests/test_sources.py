@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 from rinzler_corpus.sources import (
     Entry,
     entries_in,

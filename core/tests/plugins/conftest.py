@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+
 from rinzler.plugins import manager, select
 from rinzler.plugins.manager import Plugins
 from rinzler.plugins.model import PluginReport

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from rinzler.errors import BackendError
 from rinzler.ops import PROTOCOL
 from rinzler.plugins import choose_backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rinzler.errors import DataError
 from rinzler.plugins import list_corpora, load_corpus
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from rinzler.errors import PluginError
 from rinzler.plugins import RunInfo, emit, open_device
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from rinzler.errors import BackendError
 
 TRIPWIRE = "raise AssertionError('this module must not be imported')\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from rinzler.cli.backends import render_backends
 from rinzler.errors import BackendError
 from rinzler.plugins import choose_backend, open_device

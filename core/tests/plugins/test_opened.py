@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+
 from rinzler.cli.backends import render_backends
 from rinzler.errors import BackendError
 from rinzler.ops import OPS, Device, call

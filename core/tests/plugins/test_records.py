@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from rinzler.errors import PluginError
 from rinzler.plugins import BackendInfo, CorpusInfo
 

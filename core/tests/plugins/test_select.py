@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from rinzler.errors import BackendError
 from rinzler.plugins import choose_backend, current_device, open_device, use
 

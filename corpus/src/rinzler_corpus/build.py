@@ -5,7 +5,7 @@ shipped: `sources.py` reads what the installation carries, `cleaning.py` keeps w
 learning, and this file sets it in order. The same Python gives the same bytes, in every process.
 
 Both kinds of documents, chapters of the language reference and modules of the library, stand in
-one alphabet, so that the tail which a trainer keeps for validation holds some of both.
+one alphabet, so that whatever stretch of it is held back for validation has some of both.
 
 Read next: `cache.py`, which makes the second call fast.
 """
@@ -17,12 +17,11 @@ import textwrap
 from pathlib import Path
 
 from rinzler.errors import DataError
-
 from rinzler_corpus import cache
 from rinzler_corpus.cleaning import Cleaner
 from rinzler_corpus.sources import Entry, read_modules, read_topics
 
-Document = tuple[str, str]  # (name, text): ("help/with", "The \"with\" statement\n...")
+Document = tuple[str, str]  # (name, text): ("help/assert", "The \"assert\" statement\n...")
 
 INDENT = "   "  # as deep as the language reference sets a description below its signature
 
@@ -43,9 +42,9 @@ def load() -> list[Document]:
 
 
 def build(stdlib: Path) -> list[Document]:
-    """Read, clean and order the documentation below `stdlib`. About three seconds.
+    """Read, clean and order the documentation below `stdlib`. Takes about three seconds.
 
-    Names are "help/with" for a topic of `help()`, "textwrap" for a module.
+    Names are "help/assert" for a topic of `help()`, "textwrap" for a module.
 
     Raises:
         DataError: there is none.

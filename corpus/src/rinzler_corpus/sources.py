@@ -90,8 +90,8 @@ def module_files(stdlib: Path) -> list[tuple[str, Path]]:
         ]
         package = Path(folder).relative_to(stdlib).parts
         for file in files:
-            stem, suffix = os.path.splitext(file)
-            if suffix == ".py" and stem.isidentifier() and is_public(stem):
+            stem, _, suffix = file.rpartition(".")
+            if suffix == "py" and stem.isidentifier() and is_public(stem):
                 parts = package if stem == "__init__" else (*package, stem)
                 if parts:
                     found.append((".".join(parts), Path(folder, file)))

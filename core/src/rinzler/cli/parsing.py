@@ -20,6 +20,7 @@ from cyclopts.exceptions import (
     MissingArgumentError,
     RepeatArgumentError,
     UnknownOptionError,
+    UnusedCliTokensError,
 )
 
 from rinzler.errors import ConfigError
@@ -82,6 +83,8 @@ def _explain(error: CycloptsError) -> str:
         return f"{argument.name} needs a value, {expected}"
     if isinstance(error, RepeatArgumentError):
         return f"{error.token.keyword} is there twice; give it once"
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"{error.unused_tokens[0]!r} is one argument too many"
     text = str(error).rstrip(".")
     return text[:1].lower() + text[1:]
 

@@ -11,7 +11,6 @@ author of a backend: `rinzler/ops/backend.py`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +51,7 @@ def run_case(device: Device, case: Case, dtype: str, fused: bool = True) -> Resu
     ins, reads = case.data(dtype)
     answers = expected(case, dtype, ins, reads)
     worst, failures = 0.0, []
-    with nullcontext() if fused else no_fused():
+    with no_fused(not fused):
         for alias in (None, *_aliases(case, ins, answers)):
             ratio, found = _attempt(device, case, dtype, (ins, reads), answers, alias)
             worst = max(worst, ratio)

@@ -26,9 +26,12 @@ _no_fused: ContextVar[bool] = ContextVar(
 
 
 @contextmanager
-def no_fused() -> Iterator[None]:
-    """Within it, only required kernels run; every other op is its default."""
-    token = _no_fused.set(True)
+def no_fused(forced: bool = True) -> Iterator[None]:
+    """Within it, only required kernels run; every other op is its default.
+
+    With `forced` False the opposite: kernels run, whatever RINZLER_NO_FUSED says.
+    """
+    token = _no_fused.set(forced)
     try:
         yield
     finally:

@@ -6,6 +6,7 @@ The tests install it as a distribution of its own. Leaves out: every op that has
 from typing import ClassVar
 
 import numpy as np
+
 from rinzler.ops import Backend, Caps
 
 

@@ -1,0 +1,164 @@
+"""A run in lines of text: the same words for a log file and for a terminal.
+
+Pure functions of facts; each returns (label, text) pairs that stand under each other. Losses are
+in nats per token and in bits per byte, next to what guessing evenly and what gzip would cost on the
+same text: only so does a number say whether it is good.
+Leaves out: where the lines go. Read next: `report.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rinzler.cli.plan import Plan
+from rinzler.cli.words import duration, plural, shortened, size, tokens
+from rinzler.train import Evaluated, Saved
+
+Line = tuple[str, str]
+LABEL = 11  # columns that a label takes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended."""
+
+    steps: int
+    seconds: float
+    tokens_per_second: float
+    train_loss: float | None  # mean of the last steps; None if there was none
+    evaluated: Evaluated | None  # the last validation
+    checkpoint: Path | None  # the last one
+    stopped_by: str  # "SIGINT"; empty if the run reached its last step
+    program: str  # what was typed to start it: "rinzler-train"
+    arguments: tuple[str, ...]
+
+
+def aligned(line: Line) -> str:
+    label, text = line
+    return f"{label:<{LABEL}}{text}"
+
+
+def plan_lines(plan: Plan) -> list[Line]:
+    corpus, model, training = plan.corpus, plan.model, plan.training
+    gzip = corpus.gzip_bits_per_byte
+    lines = [("skipped", note) for note in plan.backend.notes]
+    return [
+        (
+            "corpus",
+            f"{plan.corpus_name} · {plural(corpus.documents, 'document')} · {size(corpus.bytes)}, "
+            f"{size(corpus.val_bytes)} of it for validation",
+        ),
+        (
+            "model",
+            f"{plural(model.layers, 'layer')} x {model.d_model} · {plural(model.heads, 'head')} · "
+            f"context {model.context} · {plan.parameters:,} parameters",
+        ),
+        *lines,
+        ("backend", f"{plan.backend.name} ({plan.backend.reason})"),
+        (
+            "plan",
+            f"{plural(training.steps, 'step')} x {plan.tokens_per_step:,} tokens = "
+            f"{tokens(plan.tokens)} · {passes(plan.passes)} over the text",
+        ),
+        ("run", str(plan.folder)),
+        (
+            "yardstick",
+            f"guessing costs ln {model.vocab_size} = {model.initial_loss:.3f} nats, "
+            f"{plan.start_bits_per_byte:.2f} bits per byte"
+            + (f"; gzip {gzip:.2f} bits per byte" if gzip else ""),
+        ),
+    ]
+
+
+def passes(number: float) -> str:
+    if number < 1.95:
+        return f"{number:.1f} pass" + ("" if number == 1 else "es")
+    return f"{number:,.0f} passes"
+
+
+def validation_line(event: Evaluated, plan: Plan) -> Line:
+    gzip = plan.corpus.gzip_bits_per_byte
+    bits = plan.bits_per_byte(event.loss)
+    beside = f"from {plan.start_bits_per_byte:.2f}" + (f", gzip {gzip:.2f}" if gzip else "")
+    return "validation", f"loss {event.loss:.3f} · {bits:.2f} bits per byte ({beside})"
+
+
+def saved_line(event: Saved) -> Line:
+    return "saved", f"{event.path} ({size(event.nbytes)})"
+
+
+def sample_text(step: int, text: str) -> str:
+    return f"── sample after step {step:,} ──\n{text.strip(chr(10))}\n\n"
+
+
+def outcome_lines(outcome: Outcome, plan: Plan) -> list[Line]:
+    total = plan.training.steps
+    done = plural(outcome.steps, "step")
+    if outcome.stopped_by:
+        done = f"after {outcome.steps:,} of {total:,} steps ({outcome.stopped_by})"
+    pace = f"{duration(outcome.seconds)} · {outcome.tokens_per_second:,.0f} tok/s"
+    lines = [("stopped" if outcome.stopped_by else "done", f"{done} · {pace}")]
+    if outcome.evaluated and not outcome.stopped_by:
+        lines += _judgement(outcome.evaluated, outcome.train_loss, plan)
+    if outcome.checkpoint:
+        lines += next_lines(outcome, plan)
+    return lines
+
+
+def _judgement(evaluated: Evaluated, train_loss: float | None, plan: Plan) -> list[Line]:
+    """Is that number normal? In words, where there is something to compare with."""
+    lines = []
+    gzip = plan.corpus.gzip_bits_per_byte
+    bits = plan.bits_per_byte(evaluated.loss)
+    if gzip:
+        better = "less than gzip" if bits < gzip else "gzip still does better; train longer"
+        lines.append(("result", f"{bits:.2f} bits per byte on text it has never seen: {better}"))
+    if train_loss is not None and plan.passes > 2 and train_loss < 0.9 * evaluated.loss:
+        gap = 100 * (1 - train_loss / evaluated.loss)
+        lines.append(
+            (
+                "overfits",
+                f"the loss on the training text is {gap:.0f} % lower: it learns the text by heart. "
+                "Add text, or --dropout 0.2",
+            )
+        )
+    return lines
+
+
+def next_lines(outcome: Outcome, plan: Plan) -> list[Line]:
+    """The next two commands, ready to paste."""
+    write = outcome.program.removesuffix("train") + "generate"
+    again = [*without(outcome.arguments, "--steps", "--run-dir"), "--steps", _more(plan)]
+    return [
+        ("try it", _typed(write, [str(plan.folder), "--prompt", plan.opening])),
+        ("go further", _typed(outcome.program, again)),
+    ]
+
+
+def without(arguments: Sequence[str], *flags: str) -> list[str]:
+    """The arguments as typed, less these flags and their values."""
+    kept = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in flags:
+            next(rest, None)
+        elif not argument.startswith(tuple(f"{flag}=" for flag in flags)):
+            kept.append(argument)
+    return kept
+
+
+def _more(plan: Plan) -> str:
+    return str(4 * plan.training.steps)
+
+
+def _typed(program: str, arguments: Sequence[str]) -> str:
+    """A command as the shell at hand takes it."""
+    words = [*program.split(), *arguments]
+    if "UV" in os.environ:  # uv sets it for what `uv run` starts
+        words = ["uv", "run", *words]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

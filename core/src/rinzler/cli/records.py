@@ -1,0 +1,128 @@
+"""A run for programs: JSON lines, the samples in a file, and the events that plugins hear.
+
+One object per line, in the order of events. Keys, besides "event":
+
+    start       corpus{name documents bytes val_bytes gzip_bits_per_byte} model{…} parameters
+                training{…} backend{name reason notes} tokens_per_step run
+    step        step loss lr grad_norm tokens_per_second
+    validation  step loss bits_per_byte tokens final
+    sample      step text
+    checkpoint  step path bytes
+    end         steps seconds tokens_per_second val_loss val_bits_per_byte checkpoint stopped_by
+
+Losses are in nats per token; `model` and `training` have the fields of `config.py`. The same lines
+go to stdout with --json and, always, to metrics.jsonl in the run's folder.
+Read next: `train.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rinzler.cli.lines import Outcome, sample_text
+from rinzler.cli.plan import Plan
+from rinzler.cli.report import Listener
+from rinzler.cli.words import visible
+from rinzler.plugins import RunInfo, emit
+from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
+
+
+class JsonLines(Listener):
+    """One JSON object per event, to whoever takes a line."""
+
+    def __init__(self, write: Callable[[str], Any]) -> None:
+        self.write = write
+
+    def started(self, plan: Plan) -> None:
+        self.plan = plan
+        corpus = asdict(plan.corpus)
+        wanted = ("documents", "bytes", "val_bytes", "gzip_bits_per_byte")
+        self._line(
+            "start",
+            corpus={"name": plan.corpus_name} | {key: corpus[key] for key in wanted},
+            model=plan.model.to_json(),
+            parameters=plan.parameters,
+            training=plan.training.to_json(),
+            backend={
+                "name": plan.backend.name,
+                "reason": plan.backend.reason,
+                "notes": list(plan.backend.notes),
+            },
+            tokens_per_step=plan.tokens_per_step,
+            run=str(plan.folder),
+        )
+
+    def happened(self, event: Event) -> None:
+        if isinstance(event, Stepped):
+            self._line("step", **asdict(event))
+        elif isinstance(event, Evaluated):
+            bits = self.plan.bits_per_byte(event.loss)
+            self._line("validation", **asdict(event), bits_per_byte=bits)
+        elif isinstance(event, Sampled):
+            self._line("sample", **asdict(event))
+        else:
+            self._line("checkpoint", step=event.step, path=str(event.path), bytes=event.nbytes)
+
+    def ended(self, outcome: Outcome) -> None:
+        last = outcome.evaluated
+        self._line(
+            "end",
+            steps=outcome.steps,
+            seconds=outcome.seconds,
+            tokens_per_second=outcome.tokens_per_second,
+            val_loss=last.loss if last else None,
+            val_bits_per_byte=self.plan.bits_per_byte(last.loss) if last else None,
+            checkpoint=str(outcome.checkpoint) if outcome.checkpoint else None,
+            stopped_by=outcome.stopped_by or None,
+        )
+
+    def _line(self, event: str, **facts: Any) -> None:
+        self.write(json.dumps({"event": event, **facts}, allow_nan=False) + "\n")
+
+
+class MetricsFile(JsonLines):
+    """The same in a file that can be read while the run goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("a", encoding="utf-8", buffering=1)  # 1: each line reaches the disk
+        super().__init__(self.file.write)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+class SamplesFile(Listener):
+    """What the model wrote, for reading later."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def happened(self, event: Event) -> None:
+        if isinstance(event, Sampled):
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(visible(sample_text(event.step, event.text)))
+
+
+class PluginEvents(Listener):
+    """What plugins hear of a run; how it ends, `train.py` tells them, for an error is an end too."""
+
+    def __init__(self, run: RunInfo) -> None:
+        self.run = run
+
+    def started(self, plan: Plan) -> None:
+        emit("rinzler_train_start", run=self.run)
+
+    def happened(self, event: Event) -> None:
+        if isinstance(event, Stepped):
+            pace = event.tokens_per_second
+            facts = {"step": event.step, "loss": event.loss, "tokens_per_second": pace}
+            emit("rinzler_step_end", run=self.run, **facts)
+        elif isinstance(event, Evaluated):
+            metrics = {"val_loss": event.loss}
+            emit("rinzler_eval_end", run=self.run, step=event.step, metrics=metrics)
+        elif isinstance(event, Saved):
+            emit("rinzler_checkpoint_saved", run=self.run, path=event.path)

@@ -1,0 +1,161 @@
+"""Planted bugs in fused kernels, each of which the case table has to catch.
+
+Every bug is a kernel of the numpy backend gone wrong in a way that has happened to somebody. The
+table has to fail on it, and with the words that say what is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import erf
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rinzler.conformance.altered import Altered
+from rinzler.conformance.cases import cases_of
+from rinzler.conformance.run import Result, run_case
+from rinzler.ops import OPS, Device
+from rinzler.plugins import open_device
+
+Kernel = Callable[..., None]
+GOOD = open_device("numpy").backend.kernels
+
+
+def run_with(op: str, kernel: Kernel, dtype: str = "float32") -> list[Result]:
+    """All cases of an op, where the numpy backend has this kernel for it."""
+    device = Device(Altered(open_device("numpy").backend, replaced={op: kernel}))
+    with np.errstate(all="ignore"):
+        return [run_case(device, case, dtype) for case in cases_of(op)]
+
+
+# --- layers and activations --------------------------------------------------------------------
+
+
+def linear_bwd_overwrites_dw(dx: Any, dw: Any, db: Any, x: Any, w: Any, g: Any) -> None:
+    if dw is not None:
+        dw[...] = 0.0
+    GOOD["linear_bwd"](dx, dw, db, x, w, g)
+
+
+def linear_bwd_always_wants_db(dx: Any, dw: Any, db: Any, x: Any, w: Any, g: Any) -> None:
+    """Writes db where it is absent by writing it to the end of dw."""
+    GOOD["linear_bwd"](dx, dw, db, x, w, g)
+    if db is None and dw is not None:
+        dw.reshape(-1)[-1] += g.sum()
+
+
+def gelu_by_erf(out: Any, x: Any) -> None:
+    out[...] = 0.5 * x * (1 + np.vectorize(erf)(x / np.sqrt(2.0)))
+
+
+def relu_drops_nan(out: Any, x: Any) -> None:
+    np.fmax(x, 0, out=out)
+
+
+def sum_cols_misses_a_row(out: Any, x: Any) -> None:
+    out[...] = x[: max(len(x) - 1, 1)].sum(axis=0)
+
+
+# --- the rest ---------------------------------------------------------------------------------
+
+
+def softmax_without_the_maximum(out: Any, x: Any) -> None:
+    powers = np.exp(x)
+    out[...] = powers / powers.sum(axis=1, keepdims=True)
+
+
+def softmax_writes_before_it_has_read(out: Any, x: Any) -> None:
+    np.exp(x - x.max(axis=1, keepdims=True), out=out)
+    out /= np.exp(x - x.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+
+
+def layer_norm_by_mean_of_squares(
+    y: Any, mean: Any, rstd: Any, x: Any, w: Any, b: Any, *, eps: float
+) -> None:
+    mean[...] = x.mean(axis=1)
+    variance = (x * x).mean(axis=1) - mean * mean
+    rstd[...] = 1 / np.sqrt(np.maximum(variance, 0) + x.dtype.type(eps))
+    y[...] = (x - mean[:, None]) * rstd[:, None] * w + (0 if b is None else b)
+
+
+def layer_norm_leaves_rstd_out(
+    y: Any, mean: Any, rstd: Any, x: Any, w: Any, b: Any, *, eps: float
+) -> None:
+    GOOD["layer_norm"](y, mean, np.empty_like(rstd), x, w, b, eps=eps)
+
+
+def layer_norm_bwd_ignores_the_variance(
+    dx: Any, dw: Any, db: Any, x: Any, w: Any, mean: Any, rstd: Any, g: Any
+) -> None:
+    GOOD["layer_norm_bwd"](dx, dw, db, x, w, mean, rstd, g)
+    h = g * w
+    dx[...] = rstd[:, None] * (h - h.mean(axis=1, keepdims=True))
+
+
+def attention_sees_one_ahead(y: Any, lse: Any, qkv: Any, *, heads: int) -> None:
+    b, t, packed = qkv.shape
+    q, k, v = qkv.reshape(b, t, 3, heads, -1).transpose(2, 0, 3, 1, 4)
+    s = q @ np.swapaxes(k, -1, -2) / np.sqrt(packed // 3 // heads, dtype=qkv.dtype)
+    s = np.where(np.tril(np.ones((t, t)), 1) != 0, s, -np.inf)
+    powers = np.exp(s - s.max(axis=-1, keepdims=True))
+    lse[...] = np.log(powers.sum(axis=-1)) + s.max(axis=-1)
+    y[...] = (
+        (powers / powers.sum(axis=-1, keepdims=True) @ v).transpose(0, 2, 1, 3).reshape(y.shape)
+    )
+
+
+def cross_entropy_means_over_columns(loss: Any, lse: Any, logits: Any, targets: Any) -> None:
+    GOOD["cross_entropy"](loss, lse, logits, targets)
+    loss *= logits.shape[0] / logits.shape[1]
+
+
+def cross_entropy_bwd_forgets_g(out: Any, logits: Any, targets: Any, lse: Any, g: Any) -> None:
+    GOOD["cross_entropy_bwd"](out, logits, targets, lse, np.ones_like(g))
+
+
+def adamw_ignores_ok(p: Any, m: Any, v: Any, g: Any, hyper: Any, scale: Any, ok: Any) -> None:
+    GOOD["adamw"](p, m, v, g, hyper, scale, np.ones_like(ok))
+
+
+def adamw_ignores_scale(p: Any, m: Any, v: Any, g: Any, hyper: Any, scale: Any, ok: Any) -> None:
+    GOOD["adamw"](p, m, v, g, hyper, np.ones_like(scale), ok)
+
+
+def random_uniform_ignores_site(out: Any, key: Any, *, shape: Any, dtype: str, site: int) -> None:
+    from rinzler.philox import Key, uniform
+
+    out[...] = uniform(Key.from_words(key, 0), shape, dtype)
+
+
+BUGS: list[tuple[Kernel, str]] = [
+    (linear_bwd_overwrites_dw, "dw["),
+    (linear_bwd_always_wants_db, "-no-db"),
+    (gelu_by_erf, "gelu/4099"),
+    (relu_drops_nan, "expected nan"),
+    (sum_cols_misses_a_row, "sum_cols/1031x3"),
+    (softmax_without_the_maximum, "softmax/large-7x33"),
+    (softmax_writes_before_it_has_read, "(written over x)"),
+    (layer_norm_by_mean_of_squares, "layer_norm/offset-7x129"),
+    (layer_norm_leaves_rstd_out, "rstd[0] is nan"),
+    (layer_norm_bwd_ignores_the_variance, "dx["),
+    (attention_sees_one_ahead, "attention/1x2x1x3"),
+    (cross_entropy_means_over_columns, "loss["),
+    (cross_entropy_bwd_forgets_g, "dlogits["),
+    (adamw_ignores_ok, "adamw/not-ok-nan-7"),
+    (adamw_ignores_scale, "adamw/clipped-33"),
+    (random_uniform_ignores_site, "random_uniform/site-1-7"),
+]
+
+
+def op_of(bug: Kernel) -> str:
+    """The longest op name that the bug's name starts with: "linear_bwd", not "linear"."""
+    return max((op for op in OPS if bug.__name__.startswith(op)), key=len)
+
+
+@pytest.mark.parametrize(("bug", "words"), BUGS, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_planted_bug_is_caught(bug: Kernel, words: str) -> None:
+    failed = [str(result) for result in run_with(op_of(bug), bug) if not result.ok]
+    assert failed, f"no case of {op_of(bug)} noticed"
+    assert words in "\n".join(failed)
