@@ -12,6 +12,7 @@ from typing import Any
 
 from configs import ADAMW, CLIP, RunConfig
 from contenders.runner import progress, serve_run
+
 from rinzler.data import ByteTokenizer, read_texts, split
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.train import Evaluated, Stepped, TrainConfig, Trainer, train

@@ -13,6 +13,7 @@ from importlib import metadata
 import numpy as np
 from configs import ADAMW, CLIP, StepConfig, initial_weights
 from contenders.worker import Contender, serve
+
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.optim import AdamW, measure
 

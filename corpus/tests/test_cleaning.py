@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rinzler_corpus.cleaning import LONG, Cleaner
@@ -132,6 +132,7 @@ def test_a_text_that_repeats_itself_says_it_once() -> None:
     assert clean(f"{PROSE}\n\n{longer}\n\n{PROSE}") == f"{PROSE}\n\n{longer}"
 
 
+@settings(deadline=None)  # nothing here is about time
 @given(st.text(alphabet=st.characters(codec="utf-8") | st.sampled_from("`'\n\r\t :.#=*>()a3")))
 def test_any_text_comes_out_in_printable_ascii(text: str) -> None:
     cleaned = clean(text)

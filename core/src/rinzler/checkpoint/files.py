@@ -144,8 +144,6 @@ def _remove(temporary: Path | None, files: FileSystem) -> Path | None:
         return None
     try:
         files.unlink(temporary)
-    except FileNotFoundError:
-        return None
     except OSError:
         return temporary
     return None

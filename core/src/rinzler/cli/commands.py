@@ -18,6 +18,9 @@ from rinzler.config import TrainConfig
 
 VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experiments
 
+SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
+SCHEDULE = TrainConfig()
+
 TEXT, MODEL, TRAINING, RUN, OUTPUT = "Text", "Model", "Training", "Run", "Output"
 BACKEND_HELP = "what computes; see: rinzler backends"
 
@@ -50,10 +53,10 @@ def train(
     val_fraction: Annotated[
         float, Parameter(group=TEXT, help="share of the text held back for validation")
     ] = VAL_FRACTION,
-    model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = ModelFlags(),
+    model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = SHAPE,
     training: Annotated[
         TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
-    ] = TrainConfig(),
+    ] = SCHEDULE,
     backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
     run_dir: Annotated[
         str | None,
@@ -95,7 +98,7 @@ def generate(
     /,
     *,
     prompt: Annotated[str, Parameter(group=TEXT, help="the text to go on with")] = "",
-    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write; a token is a byte")] = 256,
+    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write, a byte each")] = 256,
     temperature: Annotated[
         float, Parameter(group=TEXT, help="0: always the likeliest; 1: as the model believes")
     ] = 0.8,

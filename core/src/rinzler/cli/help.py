@@ -34,7 +34,7 @@ def render_help(app: App, command: Command, program: str) -> str:
     lines += ["", *("  " + line for line in examples.replace("{program}", program).splitlines())]
     groups: dict[str, list[Any]] = {}
     for argument in arguments:
-        groups.setdefault(argument.parameter.group[0].name, []).append(argument)
+        groups.setdefault(_group(argument), []).append(argument)
     for title, members in groups.items():
         lines += ["", title]
         for argument in members:
@@ -51,6 +51,11 @@ def _entry(label: str, text: str, width: int) -> Iterator[str]:
     else:
         yield start.ljust(COLUMN) + wrapped.pop(0)
     yield from (" " * COLUMN + line for line in wrapped)
+
+
+def _group(argument: Any) -> str:
+    """The title that `commands.py` gave it."""
+    return argument.parameter.group[0].name
 
 
 def _label(argument: Any) -> str:

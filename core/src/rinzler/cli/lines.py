@@ -8,19 +8,17 @@ Leaves out: where the lines go. Read next: `report.py`.
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Plan
-from rinzler.cli.words import duration, plural, shortened, size, tokens
+from rinzler.cli.words import duration, plural, size, tokens
 from rinzler.train import Evaluated, Saved
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
+WORDS = {"SIGINT": "Ctrl-C"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,7 @@ class Outcome:
     evaluated: Evaluated | None  # the last validation
     checkpoint: Path | None  # the last one
     stopped_by: str  # "SIGINT"; empty if the run reached its last step
-    program: str  # what was typed to start it: "rinzler-train"
-    arguments: tuple[str, ...]
+    invocation: Invocation
 
 
 def aligned(line: Line) -> str:
@@ -77,7 +74,7 @@ def plan_lines(plan: Plan) -> list[Line]:
 
 def passes(number: float) -> str:
     if number < 1.95:
-        return f"{number:.1f} pass" + ("" if number == 1 else "es")
+        return f"{number:.2g} passes"
     return f"{number:,.0f} passes"
 
 
@@ -100,7 +97,8 @@ def outcome_lines(outcome: Outcome, plan: Plan) -> list[Line]:
     total = plan.training.steps
     done = plural(outcome.steps, "step")
     if outcome.stopped_by:
-        done = f"after {outcome.steps:,} of {total:,} steps ({outcome.stopped_by})"
+        cause = WORDS.get(outcome.stopped_by, outcome.stopped_by)
+        done = f"after {outcome.steps:,} of {total:,} steps ({cause})"
     pace = f"{duration(outcome.seconds)} · {outcome.tokens_per_second:,.0f} tok/s"
     lines = [("stopped" if outcome.stopped_by else "done", f"{done} · {pace}")]
     if outcome.evaluated and not outcome.stopped_by:
@@ -132,33 +130,9 @@ def _judgement(evaluated: Evaluated, train_loss: float | None, plan: Plan) -> li
 
 def next_lines(outcome: Outcome, plan: Plan) -> list[Line]:
     """The next two commands, ready to paste."""
-    write = outcome.program.removesuffix("train") + "generate"
-    again = [*without(outcome.arguments, "--steps", "--run-dir"), "--steps", _more(plan)]
+    write = [str(plan.folder), "--prompt", plan.opening]
+    more = str(4 * plan.training.steps)
     return [
-        ("try it", _typed(write, [str(plan.folder), "--prompt", plan.opening])),
-        ("go further", _typed(outcome.program, again)),
+        ("try it", outcome.invocation.other("generate", write)),
+        ("go further", outcome.invocation.again(steps=more, run_dir=None)),
     ]
-
-
-def without(arguments: Sequence[str], *flags: str) -> list[str]:
-    """The arguments as typed, less these flags and their values."""
-    kept = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument in flags:
-            next(rest, None)
-        elif not argument.startswith(tuple(f"{flag}=" for flag in flags)):
-            kept.append(argument)
-    return kept
-
-
-def _more(plan: Plan) -> str:
-    return str(4 * plan.training.steps)
-
-
-def _typed(program: str, arguments: Sequence[str]) -> str:
-    """A command as the shell at hand takes it."""
-    words = [*program.split(), *arguments]
-    if "UV" in os.environ:  # uv sets it for what `uv run` starts
-        words = ["uv", "run", *words]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

@@ -7,14 +7,13 @@ Read next: `records.py`.
 
 from __future__ import annotations
 
-import sys
-
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from rinzler.cli.lines import (
     LABEL,
+    WORDS,
     Line,
     Outcome,
     outcome_lines,
@@ -33,11 +32,11 @@ REFRESH = 0.2  # seconds between two readings of the meter; a number that races 
 
 
 class LiveReporter(Listener):
-    """A bar on stderr. Samples go to stdout, above the bar where both are the same terminal."""
+    """A bar on stderr. Samples go to stdout, or above the bar where that is the same terminal."""
 
-    def __init__(self, results: Results) -> None:
-        self.console = Console(stderr=True, highlight=False, emoji=False, markup=False)
-        self.results = None if sys.stdout.isatty() else results
+    def __init__(self, results: Results | None, console: Console | None = None) -> None:
+        self.results = results  # None: stdout is the terminal of the bar
+        self.console = console or Console(stderr=True)
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -50,12 +49,10 @@ class LiveReporter(Listener):
     def started(self, plan: Plan) -> None:
         self.plan = plan
         self.meter = Meter(plan)
-        self.shown = 0.0
+        self.step = 0
         for line in plan_lines(plan):
             self._print(line)
-        self.console.print()
-        total = plan.training.steps
-        self.task = self.progress.add_task(f"step 0/{total:,}", total=total, reading="")
+        self.task = self.progress.add_task(self._where(), total=plan.training.steps, reading="")
         self.progress.start()
 
     def happened(self, event: Event) -> None:
@@ -68,11 +65,16 @@ class LiveReporter(Listener):
         elif isinstance(event, Sampled):
             self._sampled(event)
 
+    def busy(self, what: str) -> None:
+        self.progress.update(self.task, description=f"{self._where()}, {what}", reading="")
+
     def stopping(self, signal: str) -> None:
         # The redrawing thread shows it; writing from inside a handler could meet a write.
-        self.progress.update(self.task, description=f"{signal}: {STOPPING}", reading="")
+        words = f"{WORDS.get(signal, signal)}: {STOPPING}"
+        self.progress.update(self.task, description=words, reading="")
 
     def ended(self, outcome: Outcome) -> None:
+        self.progress.update(self.task, description=self._where(), reading="")
         self.close()
         self.console.print()
         for line in outcome_lines(outcome, self.plan):
@@ -83,17 +85,17 @@ class LiveReporter(Listener):
 
     def _stepped(self, event: Stepped) -> None:
         self.meter.add(event)
-        total = self.plan.training.steps
+        self.step = event.step
         self.progress.update(self.task, completed=event.step)
-        if self.meter.seconds < REFRESH and event.step not in (1, total):
+        if self.meter.seconds < REFRESH and event.step not in (1, self.plan.training.steps):
             return
         loss, pace = self.meter.read()
         left = duration(self.meter.left(event.step))
-        self.progress.update(
-            self.task,
-            description=f"step {event.step:,}/{total:,}",
-            reading=f"loss {loss:.3f}  {pace:,.0f} tok/s  {left} left",
-        )
+        reading = f"loss {loss:.3f}  {pace:,.0f} tok/s  {left} left"
+        self.progress.update(self.task, description=self._where(), reading=reading)
+
+    def _where(self) -> str:
+        return f"step {self.step:,}/{self.plan.training.steps:,}"
 
     def _sampled(self, event: Sampled) -> None:
         text = visible(sample_text(event.step, event.text))
@@ -103,10 +105,10 @@ class LiveReporter(Listener):
         head, _, body = text.partition("\n")
         self.console.print()
         self.console.print(Text(head, style="dim"))
-        self.console.print(Text(body.rstrip("\n")), soft_wrap=True)
+        self.console.print(Text(body.rstrip("\n")), soft_wrap=True)  # Text: [this] is no markup
         self.console.print()
 
     def _print(self, line: Line, style: str = "") -> None:
         label, text = line
-        words = Text(f"{label:<{LABEL}}", style="dim").append(Text(text, style=style or "default"))
+        words = Text.assemble((f"{label:<{LABEL}}", "dim"), (text, style))
         self.console.print(words, soft_wrap=True)

@@ -59,9 +59,7 @@ def _choose(program: str, tokens: Sequence[str]) -> int:
     else:
         near = difflib.get_close_matches(name, SUMMARIES, n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigError(
-            f'there is no command "{name}".{hint} (commands: {", ".join(SUMMARIES)})'
-        )
+        raise ConfigError(f'there is no command "{name}".{hint} (commands: {", ".join(SUMMARIES)})')
     return EXIT_OK
 
 
@@ -93,16 +91,24 @@ def _guarded(command: Callable[[], int]) -> int:
         sys.stdout.flush()
     except RinzlerError as error:
         say(f"error: {error}")
+        _say_notes(error)
         return error.exit_code
     except BrokenPipeError:
         drop_stdout()
         return EXIT_BROKEN_PIPE
     except LeaveNow as left:
+        _say_notes(left)
         return left.exit_code
     except KeyboardInterrupt:
         say("stopped")
         return EXIT_INTERRUPTED
     return code
+
+
+def _say_notes(error: BaseException) -> None:
+    """What those on the way up had to add."""
+    for note in getattr(error, "__notes__", ()):
+        say(note)
 
 
 def _overview(program: str) -> str:

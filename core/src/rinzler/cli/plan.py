@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from rinzler.cli import rundir
+from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.corpus import Documents, gather
+from rinzler.cli.invocation import Invocation
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import ByteTokenizer, CorpusSummary, corpus_summary, split
 from rinzler.errors import ConfigError, DataError
 from rinzler.gpt import GPT
 from rinzler.plugins import Choice, choose_backend
-from rinzler.train import Trainer
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Plan:
         return self.bits_per_byte(self.model.initial_loss)
 
 
-def prepare(request: TrainRequest) -> tuple[Trainer, Plan]:
+def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
     """A run that is ready to take its first step. Raises RinzlerError."""
     if not 0 < request.val_fraction < 1:
         raise ConfigError(f"val_fraction is {request.val_fraction}, expected more than 0 and < 1")
@@ -79,7 +80,7 @@ def prepare(request: TrainRequest) -> tuple[Trainer, Plan]:
             f"Add text, or hold back more: --val-fraction {min(0.5, 2 * request.val_fraction):g}"
         )
     model = GPT(shape, seed=request.training.seed, device=choice.device)
-    trainer = Trainer(model, tokenizer, data, request.training)
+    trainer = AttendedTrainer(model, tokenizer, data, request.training)
     named = request.run_dir
     plan = Plan(
         corpus_name=name,
@@ -95,10 +96,10 @@ def prepare(request: TrainRequest) -> tuple[Trainer, Plan]:
     return trainer, plan
 
 
-def settings(plan: Plan, request: TrainRequest, command: list[str]) -> dict[str, Any]:
+def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[str, Any]:
     """config.json: all that would be needed to run the same again, and what it ran on."""
     return {
-        "command": command,
+        "command": invocation.again(),
         "corpus": {
             "name": plan.corpus_name,
             "texts": list(request.names),
@@ -144,8 +145,9 @@ def _digest(documents: Documents) -> str:
 
 
 def _opening(text: str) -> str:
-    """A few whole words of one line."""
-    line = next((line.strip() for line in text.splitlines() if len(line.strip()) > 3), "The ")
+    """A few whole words of one line; not of the first, which may begin inside a word."""
+    lines = [line.strip() for line in text.splitlines()]
+    line = next((line for line in lines[1:] or lines if len(line) > 3), "The ")
     words = line[:24].split(" ")
     whole = words[:-1] if len(line) > 24 and words[1:] else words
     return " ".join(whole)

@@ -26,6 +26,7 @@ from typing import Any
 from rinzler.cli.lines import Outcome, sample_text
 from rinzler.cli.plan import Plan
 from rinzler.cli.report import Listener
+from rinzler.cli.rundir import RunFile
 from rinzler.cli.words import visible
 from rinzler.plugins import RunInfo, emit
 from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
@@ -88,27 +89,22 @@ class MetricsFile(JsonLines):
     """The same in a file that can be read while the run goes on."""
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("a", encoding="utf-8", buffering=1)  # 1: each line reaches the disk
-        super().__init__(self.file.write)
-
-    def close(self) -> None:
-        self.file.close()
+        super().__init__(RunFile(path).append)
 
 
 class SamplesFile(Listener):
     """What the model wrote, for reading later."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.file = RunFile(path)
 
     def happened(self, event: Event) -> None:
         if isinstance(event, Sampled):
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(visible(sample_text(event.step, event.text)))
+            self.file.append(visible(sample_text(event.step, event.text)))
 
 
 class PluginEvents(Listener):
-    """What plugins hear of a run; how it ends, `train.py` tells them, for an error is an end too."""
+    """What plugins hear of a run. Its end is told by `train.py`: an error is one too."""
 
     def __init__(self, run: RunInfo) -> None:
         self.run = run

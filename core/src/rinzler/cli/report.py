@@ -12,6 +12,7 @@ from time import perf_counter
 
 from rinzler.cli.lines import (
     LABEL,
+    WORDS,
     Outcome,
     aligned,
     outcome_lines,
@@ -38,6 +39,9 @@ class Listener:
 
     def happened(self, event: Event) -> None:
         """A step, a validation, a sample or a checkpoint."""
+
+    def busy(self, what: str) -> None:
+        """Something other than a step begins, which may take a while."""
 
     def stopping(self, signal: str) -> None:
         """Somebody asked to stop. Called from inside a signal handler."""
@@ -87,6 +91,7 @@ class PlainReporter(Listener):
         self.meter = Meter(plan)
         self.every = round_interval(plan.training.steps, LINES)
         self.last_line = perf_counter()
+        self.step = 0
         for line in plan_lines(plan):
             say(aligned(line))
         say("")
@@ -101,8 +106,12 @@ class PlainReporter(Listener):
         elif isinstance(event, Sampled) and self.results:
             self.results.write("\n" + visible(sample_text(event.step, event.text)))
 
+    def busy(self, what: str) -> None:
+        if self.step == self.plan.training.steps:  # when the steps are over, say what goes on
+            say(aligned(("then", what)))
+
     def stopping(self, signal: str) -> None:
-        say_from_handler(aligned((signal, STOPPING)))
+        say_from_handler(aligned((WORDS.get(signal, signal), STOPPING)))
 
     def ended(self, outcome: Outcome) -> None:
         say("")
@@ -110,10 +119,11 @@ class PlainReporter(Listener):
             say(aligned(line))
 
     def _stepped(self, event: Stepped) -> None:
+        self.step = event.step
         self.meter.add(event)
         now = perf_counter()
         total = self.plan.training.steps
-        due = event.step == 1 or event.step == total or event.step % self.every == 0
+        due = event.step in (1, total) or event.step % self.every == 0
         if not due and now - self.last_line < LONGEST:
             return
         self.last_line = now

@@ -11,10 +11,14 @@ get two numbers. Leaves out: a lock, which resuming will need. Read next: `recor
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+from rinzler.cli.streams import say
 from rinzler.errors import ConfigError
 
 RUNS = Path("runs")
@@ -69,6 +73,33 @@ def make(folder: Path) -> Path:
     except OSError as cause:
         raise _not_made(folder, cause) from cause
     return folder
+
+
+def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Put config.json into the folder. Raises ConfigError."""
+    text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    try:
+        (folder / CONFIG).write_text(text, encoding="utf-8")
+    except OSError as cause:
+        raise _not_made(folder, cause) from cause
+
+
+class RunFile:
+    """A file that grows with the run. It may fail without ending a night's training."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.works = True
+
+    def append(self, text: str) -> None:
+        if not self.works:
+            return
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            self.works = False
+            say(f"note: {self.path} cannot be written ({error.strerror}); the run goes on without")
 
 
 def newest_run(runs: Path = RUNS) -> Path | None:

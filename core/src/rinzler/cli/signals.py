@@ -1,17 +1,20 @@
 """Ctrl-C and its kin: ask once to stop well, ask twice to stop now.
 
     with StopRequest(say) as stop:
-        ...                     # between two steps: if stop.name: save, and leave
+        step()                  # ends, whatever comes; afterwards stop.name says who asked
+        with stop.anywhere():
+            evaluate()          # does not: Interrupted is raised inside
 
-The first signal only leaves a note, so that the step under way ends and is saved. The second
-raises where it strikes; a save under way leaves the file that was there before.
+The first signal leaves a note, so that the step under way ends and can be saved. The second raises
+where it strikes; a save under way leaves the file that was there before.
 Leaves out: what is saved (`train.py`). Read next: `train.py`.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -27,6 +30,10 @@ class LeaveNow(KeyboardInterrupt):
         self.exit_code = exit_code
 
 
+class Interrupted(BaseException):
+    """The first request, where nothing has to be brought to an end."""
+
+
 class StopRequest:
     """A note that somebody wants this run to end; handlers are in force inside `with`."""
 
@@ -34,6 +41,7 @@ class StopRequest:
         self.first = first  # called once, from inside the handler
         self.name = ""  # "SIGINT" once somebody has asked
         self.exit_code = 0
+        self._anywhere = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -52,6 +60,19 @@ class StopRequest:
             raise LeaveNow(128 + number)
         self.request(signal.Signals(number).name, 128 + number)
         self.first(self.name)
+        if self._anywhere:
+            raise Interrupted
+
+    @contextmanager
+    def anywhere(self) -> Iterator[None]:
+        """A stretch that may be left at any point. Raises Interrupted if somebody asks, or has."""
+        self._anywhere = True
+        try:
+            if self.name:
+                raise Interrupted
+            yield
+        finally:
+            self._anywhere = False
 
     def request(self, name: str, exit_code: int) -> None:
         """Leave the note; 128 + the signal's number is what shells expect as exit code."""

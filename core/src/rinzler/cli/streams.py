@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 EXIT_BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
@@ -31,6 +33,17 @@ def say(line: str) -> None:
     """A line to the person at the terminal."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+@contextlib.contextmanager
+def say_if_slow(line: str, seconds: float = 1.0) -> Iterator[None]:
+    """Explain a wait, but only one that is long enough to wonder about."""
+    timer = threading.Timer(seconds, say, [line])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def say_from_handler(line: str) -> None:

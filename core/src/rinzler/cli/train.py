@@ -8,42 +8,45 @@ Leaves out: going on from a checkpoint. Read next: `generate.py`.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from time import perf_counter
 
 from rinzler.cli import rundir
+from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
+from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
 from rinzler.cli.plan import Plan, prepare, settings
 from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFile
 from rinzler.cli.report import Listener, PlainReporter
-from rinzler.cli.signals import StopRequest
-from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say
-from rinzler.errors import EXIT_OK, NumericsError
+from rinzler.cli.signals import Interrupted, StopRequest
+from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say_if_slow
+from rinzler.errors import EXIT_OK
 from rinzler.plugins import RunInfo, emit
-from rinzler.train import Evaluated, Event, Saved, Stepped, Trainer, save, train
+from rinzler.train import Evaluated, Event, Saved, Stepped, save, train
 
+WAITING = "reading the text; collecting a corpus for the first time can take a while"
 RECENT = 50  # steps whose mean is the training loss at the end
 
 
 def run(request: TrainRequest) -> int:
     """Train as asked; returns the exit code. Raises RinzlerError."""
-    trainer, plan = prepare(request)
-    config = settings(plan, request, sys.argv)
-    text = json.dumps(config, indent=2, ensure_ascii=False) + "\n"
-    (plan.folder / rundir.CONFIG).write_text(text, encoding="utf-8")
+    with nullcontext() if request.quiet else say_if_slow(WAITING):
+        trainer, plan = prepare(request)
+    config = settings(plan, request, Invocation.of_this_process())
+    rundir.write_settings(plan.folder, config)
     return Run(request, trainer, plan).drive(RunInfo(plan.folder, config))
 
 
 class Run:
     """One run under way: who listens, and what has to be known at its end."""
 
-    def __init__(self, request: TrainRequest, trainer: Trainer, plan: Plan) -> None:
+    def __init__(self, request: TrainRequest, trainer: AttendedTrainer, plan: Plan) -> None:
         self.trainer = trainer
         self.plan = plan
         self.quiet = request.quiet
@@ -62,25 +65,20 @@ class Run:
             return self._drive()
         except BaseException as caught:
             error = caught
+            path = self.saved.path if self.saved else None
+            error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
             raise
         finally:
             for listener in self.listeners:
                 listener.close()
             emit("rinzler_train_end", run=info, error=error)
-            if error is not None and self.saved:
-                say(f"the last checkpoint is {self.saved.path}")
 
     def _drive(self) -> int:
         for listener in self.listeners:
             listener.started(self.plan)
         begun = perf_counter()
         with StopRequest(self._stopping) as stop:
-            for event in train(self.trainer, self.plan.folder):
-                self._happened(event)
-                if self.results.broken and not stop.name:
-                    stop.request("stdout was closed", EXIT_BROKEN_PIPE)
-                if stop.name:
-                    break
+            self._train(stop)
             if self.saved is None or self.saved.step != self.trainer.steps:
                 self._happened(save(self.trainer, self.plan.folder))
         outcome = self._outcome(perf_counter() - begun, stop.name)
@@ -89,6 +87,25 @@ class Run:
         if self.quiet and outcome.checkpoint:
             self.results.write(f"{outcome.checkpoint}\n")
         return stop.exit_code if stop.name else EXIT_OK
+
+    def _train(self, stop: StopRequest) -> None:
+        """Until the end, or until somebody asks to stop."""
+
+        @contextmanager
+        def attend(what: str) -> Iterator[None]:
+            for listener in self.listeners:
+                listener.busy(what)
+            with stop.anywhere():
+                yield
+
+        self.trainer.attend = attend
+        with suppress(Interrupted):
+            for event in train(self.trainer, self.plan.folder):
+                self._happened(event)
+                if self.results.broken and not stop.name:
+                    stop.request("stdout was closed", EXIT_BROKEN_PIPE)
+                if stop.name:
+                    return
 
     def _happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
@@ -116,5 +133,25 @@ class Run:
             evaluated=self.evaluated,
             checkpoint=self.saved.path if self.saved else None,
             stopped_by=stopped_by,
-            **_invocation(sys.argv),
+            invocation=Invocation.of_this_process(),
         )
+
+
+def _listeners(request: TrainRequest, folder: Path, results: Results) -> list[Listener]:
+    """Who hears of the run, the person first."""
+    listeners: list[Listener] = []
+    if not request.quiet:
+        listeners.append(_reporter(request, results))
+    if request.json:
+        listeners.append(JsonLines(results.write))
+    return [*listeners, MetricsFile(folder / rundir.METRICS), SamplesFile(folder / rundir.SAMPLES)]
+
+
+def _reporter(request: TrainRequest, results: Results) -> Listener:
+    if request.json:
+        return PlainReporter(None)  # stdout belongs to the JSON lines
+    if request.plain or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return PlainReporter(results)
+    from rinzler.cli.live import LiveReporter
+
+    return LiveReporter(None if sys.stdout.isatty() else results)

@@ -17,26 +17,25 @@ def visible(text: str) -> str:
 
 
 def size(nbytes: int) -> str:
-    """1 840 000 -> "1.84 MB"."""
-    if nbytes < 1000:
-        return f"{nbytes} bytes"
-    return f"{shortened(nbytes)}B"
-
-
-def shortened(number: float) -> str:
-    """Three digits and a unit, which a "B" may follow: 1_024_000 -> "1.02 M"."""
-    for unit in ("", "k", "M", "G"):
-        if abs(number) < 999.5:
-            break
-        number /= 1000
-    else:
-        unit = "T"
-    return f"{number:.3g} {unit}"
+    """1_840_000 -> "1.84 MB"."""
+    return f"{nbytes} bytes" if nbytes < 1000 else _shortened(nbytes, ("kB", "MB", "GB"))
 
 
 def tokens(number: int) -> str:
-    """1_024_000 -> "1.02 M tokens"."""
-    return f"{shortened(number).strip()} tokens"
+    """20_480 -> "20,480 tokens", 1_024_000 -> "1.02 M tokens"."""
+    if number < 1_000_000:
+        return f"{number:,} tokens"
+    return f"{_shortened(number / 1000, ('M', 'G', 'T'))} tokens"
+
+
+def _shortened(number: float, units: tuple[str, str, str]) -> str:
+    """Three digits of a number, counted in the first unit that is large enough for it."""
+    number /= 1000
+    for unit in units[:2]:
+        if number < 999.5:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} {units[2]}"
 
 
 def plural(number: int, noun: str) -> str:

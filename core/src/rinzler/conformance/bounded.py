@@ -66,7 +66,6 @@ class Bounded:
     """An array of values and of bounds on their errors; broadcasting is numpy's."""
 
     __slots__ = ("error", "precision", "value")
-    __array_ufunc__ = None  # a numpy array on the left leaves the operation to us
 
     def __init__(self, value: Any, error: Any, precision: Precision) -> None:
         self.value = np.asarray(value, np.float64)

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rinzler.data.tokens import Tokenizer
 from rinzler.errors import ConfigError, DataError
+from rinzler.tokenizer import Tokenizer
 
 JOINT = "\n\n"  # between two documents
 MANY = 8  # hold whole documents back where the fraction comes to at least so many of them
@@ -61,7 +61,7 @@ def split(documents: Sequence[Document], val_fraction: float, tokenizer: Tokeniz
     texts = [text for _, text in documents]
     train, val = _whole_documents(texts, val_fraction) or _ends(texts, val_fraction)
     val_text = JOINT.join(val)
-    return Split(tokenizer.encode(JOINT.join(train)), tokenizer.encode(val_text), val_text)
+    return Split(tokenizer.encode_documents(train), tokenizer.encode_documents(val), val_text)
 
 
 def corpus_summary(documents: Sequence[Document], data: Split) -> CorpusSummary:

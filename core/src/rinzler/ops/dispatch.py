@@ -54,7 +54,7 @@ def call(op: str, *ins: Array | None, out: Any = None, **attrs: Any) -> Any:
     outs = tuple(
         [_output(row, index, device, spec, given[index]) for index, spec in enumerate(specs)]
     )
-    if not _settle_empty(row, outs, ins):
+    if not _settle_empty(row, outs, ins, attrs):
         _run(row, device, outs, ins, attrs)
     return outs[0] if len(outs) == 1 else outs
 
@@ -94,16 +94,20 @@ def _output(
     return into
 
 
-def _settle_empty(row: OpSpec, outs: Sequence[Any], ins: Sequence[Array | None]) -> bool:
+def _settle_empty(
+    row: OpSpec, outs: Sequence[Any], ins: Sequence[Array | None], attrs: dict[str, Any]
+) -> bool:
     """Arrays without elements never reach a kernel. True where nothing is left to run."""
-    wanted = [x for x in outs if x is not None and x.size]
+    wanted = {k: x for k, x in enumerate(outs) if x is not None and x.size}
     if not wanted:
         return True
     if all(x is None or x.size for x in ins):
         return False
-    if row.empty is None:
-        raise ShapeError(f"{row.name}: an operand has no elements")
-    for x in wanted:
+    for k, x in wanted.items():
+        if k in row.updates or attrs.get("accumulate"):
+            continue  # nothing to add to it
+        if row.empty is None:
+            raise ShapeError(f"{row.name}: an operand has no elements")
         x.fill(row.empty)
     return True
 

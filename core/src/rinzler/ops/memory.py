@@ -82,9 +82,8 @@ class Allocator:
     def release(self, buffer: Any, nbytes: int) -> None:
         self.stats.live -= nbytes
         self.stats.idle += nbytes
-        if nbytes not in self.free:
-            self.free[nbytes] = []
-        self.free[nbytes].append(buffer)
+        self.free.setdefault(nbytes, []).append(buffer)
+        self.free.move_to_end(nbytes)
         limit = max(IDLE_FLOOR, self.stats.peak)
         if self.stats.idle > limit:
             self.trim(limit)

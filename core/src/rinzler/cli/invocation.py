@@ -1,0 +1,59 @@
+"""How this command was typed, and how the next one would be: always something to paste.
+
+`rinzler-train`, `rinzler train` and `python -m rinzler train` each go on in their own way, behind
+`uv run` where uv started them, quoted for the shell at hand.
+Leaves out: what to suggest (`lines.py`). Read next: `lines.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """A command line, split into what starts the command and what it was told."""
+
+    program: str  # "rinzler-train", "rinzler train" or "python -m rinzler train"
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def of_this_process(cls) -> Invocation:
+        name = Path(sys.argv[0]).name
+        if name.startswith("rinzler-"):
+            return cls(name.removesuffix(".exe"), tuple(sys.argv[1:]))
+        starter = "python -m rinzler" if name == "__main__.py" else "rinzler"
+        return cls(" ".join([starter, *sys.argv[1:2]]), tuple(sys.argv[2:]))
+
+    def other(self, command: str, arguments: Sequence[str]) -> str:
+        """Another command, started as this one was: other("generate", ["runs/notes-001"])."""
+        program = self.program[: -len("train")] + command
+        return typed([*program.split(), *arguments])
+
+    def again(self, **changes: str | None) -> str:
+        """The same command with other values: again(steps="4000", run_dir=None)."""
+        flags = {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
+        kept: list[str] = []
+        rest = iter(self.arguments)
+        for argument in rest:
+            flag, equals, _ = argument.partition("=")
+            if flag not in flags:
+                kept.append(argument)
+            elif not equals:
+                next(rest, None)  # its value
+        for flag, value in flags.items():
+            kept += [] if value is None else [flag, value]
+        return typed([*self.program.split(), *kept])
+
+
+def typed(words: Sequence[str]) -> str:
+    """Words as a line for the shell at hand."""
+    if "UV" in os.environ:  # uv sets it for what `uv run` starts
+        words = ["uv", "run", *words]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)

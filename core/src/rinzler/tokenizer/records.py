@@ -1,0 +1,28 @@
+"""A tokenizer from what was written of it.
+
+A checkpoint holds its tokenizer as a JSON object; `kind` says which class reads the rest.
+Read next: `cache.py`, where trained tokenizers are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rinzler.errors import DataError
+from rinzler.tokenizer.bpe import BPETokenizer
+from rinzler.tokenizer.bytes import ByteTokenizer
+from rinzler.tokenizer.protocol import Tokenizer
+
+
+def tokenizer_from_json(record: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer that `to_json` described. Raises DataError for a kind that is not known."""
+    kind = record.get("kind")
+    if kind == BPETokenizer.kind:
+        return BPETokenizer.from_json(record)
+    if kind == ByteTokenizer.kind:
+        return ByteTokenizer.from_json(record)
+    raise DataError(
+        f"there is no tokenizer of kind {kind!r} here, expected {ByteTokenizer.kind!r} or "
+        f"{BPETokenizer.kind!r}. If a newer Rinzler wrote it: pip install --upgrade rinzler"
+    )
