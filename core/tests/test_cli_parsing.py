@@ -186,7 +186,7 @@ MISTAKES = [
     (["--stesp=3"], "unknown option --stesp. Did you mean --steps?"),
     (["--zzz"], "unknown option --zzz."),
     (["-q"], "unknown option -q."),
-    (["--vocab-size", "9"], "unknown option --vocab-size."),
+    (["--vocab-size", "9"], "unknown option --vocab-size. Did you mean --batch-size?"),
     (["--no-heads"], "unknown option --no-heads. Did you mean --heads?"),
     (["--steps", "many"], "--steps is 'many', expected a whole number."),
     (["--steps", "1.5"], "--steps is '1.5', expected a whole number."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -219,7 +220,5 @@ def test_the_newest_run_is_the_one_that_saved_last(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         saved = tmp_path / name / "step-000001.safetensors"
         saved.touch()
-        import os
-
         os.utime(saved, (1000 + index, 1000 + index))
     assert rundir.newest_run(tmp_path) == tmp_path / "a-001"

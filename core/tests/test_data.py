@@ -1,4 +1,4 @@
-"""Tokens and splits: nothing is lost on the way, and nothing is on both sides."""
+"""Splits: nothing is lost on the way, and nothing is on both sides."""
 
 from __future__ import annotations
 
@@ -15,68 +15,6 @@ from rinzler.data import ByteTokenizer, split
 from rinzler.errors import ConfigError, DataError
 
 BYTES = ByteTokenizer()
-
-
-# --- tokens ----------------------------------------------------------------------------------
-
-
-@given(st.text())
-@settings(deadline=None)
-def test_decode_undoes_encode(text: str) -> None:
-    ids = BYTES.encode(text)
-    assert ids.dtype == np.int32
-    assert ids.tolist() == list(text.encode("utf-8"))
-    assert BYTES.decode(ids) == text
-    assert BYTES.decode(ids.tolist()) == text
-
-
-@given(st.binary(max_size=40))
-@settings(deadline=None)
-def test_any_bytes_decode_with_replacement(raw: bytes) -> None:
-    assert BYTES.decode(list(raw)) == raw.decode("utf-8", errors="replace")
-
-
-def test_a_stream_gives_whole_characters() -> None:
-    ids = BYTES.encode("aß€😀").tolist()
-    assert list(BYTES.decode_stream(ids)) == ["a", "", "ß", "", "", "€", "", "", "", "😀", ""]
-    assert list(BYTES.decode_stream(ids[:-1]))[-1] == "\ufffd"
-    pieces = BYTES.decode_stream(iter([65, 66]))
-    assert inspect.isgenerator(pieces)
-    assert next(pieces) == "A"
-
-
-def test_half_a_surrogate_pair_is_no_text() -> None:
-    with pytest.raises(DataError) as caught:
-        BYTES.encode("abc\udc80d")
-    assert str(caught.value) == (
-        "character 3 of the text is U+DC80, half of a surrogate pair, which no encoding can hold. "
-        "Remove it: text.encode('utf-8', 'ignore').decode()"
-    )
-
-
-@pytest.mark.parametrize("number", [-1, 256, 50256])
-def test_an_id_that_is_no_byte(number: int) -> None:
-    with pytest.raises(DataError, match=f"id {number} is not a byte, expected 0 to 255. These"):
-        BYTES.decode([65, number])
-
-
-def test_a_tokenizer_comes_back_from_json() -> None:
-    assert BYTES.to_json() == {"kind": "bytes"}
-    assert data.tokenizer_from_json({"kind": "bytes"}) == BYTES
-    assert BYTES.vocab_size == 256
-    with pytest.raises(DataError) as caught:
-        data.tokenizer_from_json({"kind": "bpe", "merges": []})
-    assert str(caught.value) == (
-        "there is no tokenizer of kind 'bpe' here, expected 'bytes'. "
-        "If a newer Rinzler wrote it: pip install --upgrade rinzler"
-    )
-    with pytest.raises(DataError, match="of kind None"):
-        data.tokenizer_from_json({})
-    with pytest.raises(DataError, match=r"does not describe bytes, expected \{'kind': 'bytes'\}"):
-        data.tokenizer_from_json({"kind": "bytes", "vocab_size": 300})
-
-
-# --- splits ----------------------------------------------------------------------------------
 
 
 def ids_as_text(ids: np.ndarray) -> str:

@@ -98,7 +98,7 @@ class Key:
                 raise ConfigError(f"Key.{field.name}: got {got!r}, need an int from 0 to {most}")
 
     def words(self) -> np.ndarray:
-        """The key as a kernel of `random_uniform(out, key, *, site)` takes it: int32 (4,).
+        """The key as the kernel of `random_uniform` takes it: int32 (4,).
 
         (seed low, seed high, step, stream << 16 | micro): what changes from step to step, hence a
         buffer. `site` is fixed where the call stands in the program, hence an attribute. A kernel

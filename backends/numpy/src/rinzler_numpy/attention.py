@@ -17,8 +17,8 @@ import numpy as np
 
 from rinzler_numpy.scratch import scratch
 
-POSITIONS = 64  # in one block; more skips less of the upper triangle, fewer makes small products
-SCORES = 1024 * 1024  # bytes of scores at one time: they are passed over five times
+POSITIONS = 32  # in one block; more would skip less of the triangle, fewer make small products
+SCORES = 512 * 1024  # bytes of scores at one time: five passes go over them
 
 
 def heads_of(x: np.ndarray, heads: int) -> np.ndarray:

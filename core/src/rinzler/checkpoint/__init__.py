@@ -4,16 +4,16 @@
     path, skipped = newest(run)
     checkpoint = load(path)
 
-`format.py` is the bytes of the file and their proof, `files.py` how a file is replaced so that a
-crash leaves the old one or the new one, `store.py` the calls above.
+`format.py` is the bytes of the file and their proof, `store.py` the calls above; how a file is
+replaced so that a crash leaves the old one or the new one stands in `rinzler/files.py`.
 Leaves out: what goes into a checkpoint (`train.py` decides that) and the lock that keeps two runs
 out of one folder. No pickle anywhere: to load a file never runs what is in it.
 Read next: `format.py`.
 """
 
-from rinzler.checkpoint.files import FileSystem
 from rinzler.checkpoint.format import DTYPES, FORMAT, Checkpoint
 from rinzler.checkpoint.store import load, newest, path_for_step, save, step_of, sweep
+from rinzler.files import FileSystem
 
 __all__ = [
     "DTYPES",

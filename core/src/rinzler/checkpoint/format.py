@@ -7,7 +7,7 @@ every tensor, and `digest`, the SHA-256 of everything before the payload (length
 stand in the file, with 64 zeros where the digest itself goes). To check it needs no JSON library,
 and no parser can read the header in a way that the digest did not see.
 Leaves out: signatures. A digest finds damage; it does not say who wrote the file.
-Read next: `files.py`, how the bytes get onto a disk.
+Read next: `rinzler/files.py`, how the bytes get onto a disk.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from rinzler.checkpoint.files import FILES, FileSystem, ReplaceError, replace_file, temporaries
 from rinzler.checkpoint.format import Checkpoint, decode, encode
 from rinzler.errors import CheckpointError
+from rinzler.files import FILES, FileSystem, ReplaceError, replace_file, temporaries
 
 ADVICE = {
     "ENOSPC": "Free some space there, then save again",

@@ -100,7 +100,7 @@ class LiveReporter(Listener):
     def _sampled(self, event: Sampled) -> None:
         text = visible(sample_text(event.step, event.text))
         if self.results:
-            self.results.write(text)
+            self.results.write("\n" + text)
             return
         head, _, body = text.partition("\n")
         self.console.print()

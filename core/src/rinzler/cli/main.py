@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rinzler.cli.signals import LeaveNow
-from rinzler.cli.streams import EXIT_BROKEN_PIPE, drop_stdout, say, speak_utf8
+from rinzler.cli.streams import EXIT_BROKEN_PIPE, drop_stdout, is_closed_pipe, say, speak_utf8
 from rinzler.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -93,7 +93,9 @@ def _guarded(command: Callable[[], int]) -> int:
         say(f"error: {error}")
         _say_notes(error)
         return error.exit_code
-    except BrokenPipeError:
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
         drop_stdout()
         return EXIT_BROKEN_PIPE
     except LeaveNow as left:

@@ -9,6 +9,7 @@ Read next: `help.py`.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -43,7 +44,7 @@ def parse(app: App, program: str, tokens: Sequence[str]) -> Callable[[], int]:
     try:
         command, bound, *_ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        what = _explain(error)
+        what = _explain(error, app)
         end = "" if what.endswith("?") else "."
         raise ConfigError(f"{what}{end} All options: {program} --help") from error
     return lambda: command(*bound.args, **bound.kwargs)
@@ -55,9 +56,7 @@ def in_flags(message: str, app: App) -> str:
     A field whose name is also a plain word is only taken for one where a value follows: the "heads"
     in "use 4 or 8 heads" are not a flag.
     """
-    arguments = [each for each in app.assemble_argument_collection() if each.show]
-    flags = [each.names[0] for each in arguments if each.index is None]
-    for flag in flags:
+    for flag in _flags(app):
         field = flag.removeprefix("--").replace("-", "_")
         follows = "" if "_" in field else r"(?= is | [0-9-])"
         message = re.sub(rf"(?<![\w-]){field}\b{follows}", flag, message)
@@ -68,15 +67,14 @@ def _convert(kind: Any, tokens: Sequence[Any]) -> Any:
     return int(tokens[0].value) if kind is int else convert(kind, tokens)
 
 
-def _explain(error: CycloptsError) -> str:
+def _explain(error: CycloptsError, app: App) -> str:
     """What is wrong, in one line without its full stop."""
     argument = error.argument
     expected = KINDS.get(_plain_kind(argument.hint), "a value") if argument else "a value"
     if isinstance(error, UnknownOptionError):
-        # The library's own text ends with the nearest option, where there is one.
-        near = re.search(r"Did you mean ([^ ?]+)\?", str(error))
-        typed = error.token.keyword or error.token.value
-        return f"unknown option {typed}" + (f". Did you mean {near[1]}?" if near else "")
+        typed = (error.token.keyword or error.token.value).partition("=")[0]
+        near = difflib.get_close_matches(typed, _flags(app), n=1)
+        return f"unknown option {typed}" + (f". Did you mean {near[0]}?" if near else "")
     if isinstance(error, CoercionError) and error.token and argument:
         return f"{argument.name} is {error.token.value!r}, expected {expected}"
     if isinstance(error, MissingArgumentError) and argument and argument.index is None:
@@ -87,6 +85,11 @@ def _explain(error: CycloptsError) -> str:
         return f"{error.unused_tokens[0]!r} is one argument too many"
     text = str(error).rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def _flags(app: App) -> list[str]:
+    arguments = [each for each in app.assemble_argument_collection() if each.show]
+    return [each.names[0] for each in arguments if each.index is None]
 
 
 def _plain_kind(hint: Any) -> Any:

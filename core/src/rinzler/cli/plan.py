@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from math import log
+from math import log, prod
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
         digest=_digest(documents),
         opening=_opening(data.val_text),
         model=shape,
-        parameters=sum(p.numpy().size for p in model.parameters().values()),
+        parameters=sum(prod(p.shape) for p in model.parameters().values()),
         training=request.training,
         backend=choice,
         folder=rundir.next_free(name) if named is None else rundir.make(Path(named)),

@@ -8,6 +8,7 @@ Leaves out: colour and moving bars (`live.py`). Read next: `signals.py`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -52,6 +53,11 @@ def say_from_handler(line: str) -> None:
         os.write(sys.stderr.fileno(), (line + "\n").encode())
 
 
+def is_closed_pipe(error: OSError) -> bool:
+    """Whether a write failed because nobody reads; Windows has its own number for that."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
 def drop_stdout() -> None:
     """After a broken pipe: let the interpreter's last flush go nowhere instead of failing."""
     with contextlib.suppress(OSError, ValueError):
@@ -71,6 +77,8 @@ class Results:
         try:
             self.stream.write(text)
             self.stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
+            if not is_closed_pipe(error):
+                raise
             self.broken = True
             drop_stdout()

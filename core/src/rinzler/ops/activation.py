@@ -72,7 +72,8 @@ def _relu_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
     (g,) = grads
     minus = call("mul", node["y"], g.device.constant(-1.0, g.dtype))
     positive = call("less", minus, g.device.constant(0.0, g.dtype))
-    return (call("mul", g, positive),)
+    silent = call("mul", g, call("mul", node["y"], g.device.constant(0.0, g.dtype)))  # 0 or NaN
+    return (call("where", positive, g, silent),)
 
 
 register(
@@ -102,7 +103,8 @@ register(
         """
         Forward   dx = g·[½·(1 + t) + ½·x·(1 − t²)·s·(1 + 3c·x²)], t as in `gelu`.
         Gradient  none: Rinzler differentiates once.
-        Hazard    x³ overflows beyond 7e12 in float32, where t is ±1 and 1 − t² is 0.
+        Hazard    x² overflows beyond 1.8e19 in float32, and 0·inf then makes dx NaN: an activation
+                  so large is broken already, and NaN stops the run.
         """,
         bwd_infer("gelu_bwd"),
         None,
@@ -118,7 +120,8 @@ register(
         ("y",),
         """
         Forward   y = max(x, 0); NaN stays NaN.
-        Gradient  x takes g where y > 0, else 0; at the kink itself 0, as the field does.
+        Gradient  x takes g where y > 0, else 0; at the kink itself 0, as the field does. NaN
+                  gives NaN: it must not end as an innocent 0.
         Hazard    a unit whose inputs are all negative has no gradient any more: it is dead.
         """,
         unary_infer("relu", "x"),

@@ -28,7 +28,7 @@ CONSTANTS_KEPT = 1024  # distinct Python numbers; a program that makes more star
 class Array:
     """Dense C-contiguous memory on one device."""
 
-    __slots__ = ("block", "bounds", "device", "dtype", "handle", "offset", "shape")
+    __slots__ = ("block", "device", "dtype", "handle", "offset", "shape")
 
     def __init__(
         self, device: Device, block: Block, offset: int, shape: tuple[int, ...], dtype: str
@@ -39,7 +39,6 @@ class Array:
         self.shape = shape
         self.dtype = dtype
         self.handle = device.backend.view(block.buffer, offset, shape, dtype)
-        self.bounds: tuple[int, int] | None = None  # of int32 ids, noted when they were uploaded
 
     @property
     def size(self) -> int:
@@ -62,13 +61,16 @@ class Array:
         """Replace the contents by a host array of the same shape."""
         if host.shape != self.shape:
             raise ShapeError(f"upload: host has shape {host.shape}, expected {self.shape}")
+        if self.dtype == "int32":
+            self.note_ids(host)
         host = np.asarray(host, dtype=self.dtype, order="C")
         if host.size:
             self.device.backend.upload(self.handle, host)
-        self.bounds = id_bounds(host)
 
     def fill(self, value: float) -> None:
         """Set every element."""
+        if self.dtype == "int32":
+            self.note_ids(np.array(int(value)))
         if self.size:
             self.device.backend.kernels["fill"](self.handle, value=value)
 
@@ -76,14 +78,39 @@ class Array:
         """The same memory under another shape of the same size."""
         if prod(shape) != self.size:
             raise ShapeError(f"reshape: {self.shape} has {self.size} elements, {shape} has not")
-        other = Array(self.device, self.block, self.offset, shape, self.dtype)
-        other.bounds = self.bounds
-        return other
+        return Array(self.device, self.block, self.offset, shape, self.dtype)
 
     def part(self, start: int, shape: tuple[int, ...]) -> Array:
         """A piece of this flat array, from element `start`: how parameters share one buffer."""
         offset = self.offset + start * ITEMSIZE[self.dtype]
         return Array(self.device, self.block, offset, shape, self.dtype)
+
+    def note_ids(self, host: np.ndarray) -> None:
+        """Remember how far the ids in this memory reach, so that they are checked once.
+
+        Memory may be written in parts and through several views: the note only ever widens.
+        """
+        if not host.size:
+            return
+        low, high = int(host.min()), int(host.max())
+        if low < -(2**31) or high >= 2**31:
+            raise DtypeError(f"integers from {low} to {high} do not fit int32")
+        before = self.block.bounds
+        self.block.bounds = (
+            (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
+        )
+
+    def ids_within(self, count: int) -> tuple[int, int] | None:
+        """None where all ids are in [0, count), else the smallest and largest that are here.
+
+        The note answers, where there is one; it may be too wide, so a refusal is looked up.
+        """
+        noted = self.block.bounds
+        if (noted is not None and noted[0] >= 0 and noted[1] < count) or not self.size:
+            return None
+        host = self.numpy()
+        low, high = int(host.min()), int(host.max())
+        return None if low >= 0 and high < count else (low, high)
 
     def __repr__(self) -> str:
         return f"Array(shape={self.shape}, dtype={self.dtype}, device={self.device.name})"
@@ -143,8 +170,6 @@ class Device:
         dtype = dtype or ("int32" if host.dtype.kind in "iu" else host.dtype.name)
         if dtype not in ITEMSIZE:
             raise DtypeError(f"dtype {dtype} is not known; expected one of {', '.join(ITEMSIZE)}")
-        if dtype == "int32" and host.size and host.dtype.kind in "iu":
-            check_int32(host)
         array = self.empty(host.shape, dtype)
         array.upload(host)
         return array
@@ -170,16 +195,3 @@ class Device:
 
     def __repr__(self) -> str:
         return f"Device({self.name})"
-
-
-def check_int32(host: np.ndarray) -> None:
-    low, high = int(host.min()), int(host.max())
-    if low < -(2**31) or high >= 2**31:
-        raise DtypeError(f"integers from {low} to {high} do not fit int32")
-
-
-def id_bounds(host: np.ndarray) -> tuple[int, int] | None:
-    """Smallest and largest id, so that ids are checked once, when they arrive."""
-    if host.dtype != np.int32 or not host.size:
-        return None
-    return int(host.min()), int(host.max())

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+
 from rinzler.errors import DeviceError, ShapeError
 from rinzler.ops.device import Array, Device
 from rinzler.ops.spec import OPS, OpSpec, Spec
@@ -49,6 +51,8 @@ def call(op: str, *ins: Array | None, out: Any = None, **attrs: Any) -> Any:
     row = OPS[op]
     given = out if isinstance(out, tuple) else (out,) * len(row.outputs)
     read = (*[given[index] for index in row.updates], *ins) if row.updates else ins
+    if row.updates and len(given) == 1 and out is None:
+        raise ShapeError(f"{op}: it writes into memory that is there already; pass out=")
     device = device_of(row, read)
     specs = row.infer(read, attrs)
     outs = tuple(
@@ -126,13 +130,11 @@ def _run(
         kernel(*handles, **attrs)
     for x in outs:
         if x is not None and x.dtype == "int32":
-            x.bounds = _joined_bounds(ins)
+            _note_moved_ids(x, ins)
 
 
-def _joined_bounds(ins: Sequence[Array | None]) -> tuple[int, int] | None:
-    """Movement keeps ids within the bounds of what it moved."""
-    bounds = [x.bounds for x in ins if x is not None and x.dtype == "int32"]
-    if not bounds or any(pair is None for pair in bounds):
-        return None
-    known = [pair for pair in bounds if pair is not None]
-    return min(low for low, _ in known), max(high for _, high in known)
+def _note_moved_ids(out: Array, ins: Sequence[Array | None]) -> None:
+    """Movement keeps ids within the bounds of what it moved, and of what was there before."""
+    for x in ins:
+        if x is not None and x.block.bounds is not None:
+            out.note_ids(np.array(x.block.bounds))

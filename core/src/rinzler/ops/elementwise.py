@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from rinzler.ops.dispatch import call
-from rinzler.ops.reduce import total
+from rinzler.ops.reduce import not_nan, total
 from rinzler.ops.spec import (
     OpSpec,
     Spec,
@@ -105,6 +105,7 @@ def _maximum_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
     balance = call("sub", greater, call("less", a, b))
     one_more = call("add", balance, g.device.constant(1.0, g.dtype))
     share_a = call("mul", one_more, g.device.constant(0.5, g.dtype))
+    share_a = call("where", not_nan(node["y"]), share_a, node["y"])
     da = call("mul", g, share_a)
     db = fit(call("sub", g, da), node.specs[1]) if needs[1] else None
     return da, db
@@ -225,11 +226,11 @@ _binary(
     """
     Forward   y = max(a, b); NaN where either is NaN.
     Gradient  the larger operand takes g; where both are equal each takes g/2, the mean of the
-              one-sided slopes, so that swapping a and b swaps the gradients.
+              one-sided slopes, so that swapping a and b swaps the gradients. NaN gives NaN.
     Hazard    y has a kink at a = b: finite differences across it measure neither slope.
     """,
     _maximum_vjp,
-    ("a", "b"),
+    ("a", "b", "y"),
 )
 _binary(
     "less",

@@ -55,7 +55,9 @@ def _matmul_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
     rows, inner = a.shape[-2:][::-1] if attrs.get("ta") else a.shape[-2:]
     inner_b, cols = b.shape[-2:][::-1] if attrs.get("tb") else b.shape[-2:]
     batch = a.shape[:-2]
-    if inner_b != inner or b.shape[:-2] != batch:
+    if b.shape[:-2] != batch:
+        raise bad_shape("matmul", "b", b, f"the batch of a {tuple(a.shape)}")
+    if inner_b != inner:
         flags = f"ta={bool(attrs.get('ta'))}, tb={bool(attrs.get('tb'))}"
         raise bad_shape(
             "matmul", "b", b, f"{inner} on its inner axis to meet a {a.shape} ({flags})"
@@ -136,6 +138,10 @@ def _linear_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
 def _linear_bwd_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec | None, ...]:
     dw, db, x, w, g = specs
     dtype = same_float("linear_bwd", ("x", "w", "g", "dw", "db"), (x, w, g, dw, db))
+    expect_rank("linear_bwd", "x", x, 2)
+    expect_rank("linear_bwd", "w", w, 2)
+    if w.shape[0] != x.shape[1]:
+        raise bad_shape("linear_bwd", "w", w, f"({x.shape[1]}, out) to meet x {tuple(x.shape)}")
     expect_shape("linear_bwd", "g", g, (x.shape[0], w.shape[1]), "that of y")
     return (
         Spec(tuple(x.shape), dtype),

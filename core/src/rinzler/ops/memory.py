@@ -44,12 +44,13 @@ class MemoryStats:
 class Block:
     """One buffer in use. Every array over it holds it; the last to go returns the buffer."""
 
-    __slots__ = ("allocator", "buffer", "nbytes")
+    __slots__ = ("allocator", "bounds", "buffer", "nbytes")
 
     def __init__(self, allocator: Allocator, buffer: Any, nbytes: int) -> None:
         self.allocator = allocator
         self.buffer = buffer
         self.nbytes = nbytes
+        self.bounds: tuple[int, int] | None = None  # of the ids in it, where they are known
 
     def __del__(self) -> None:
         self.allocator.release(self.buffer, self.nbytes)

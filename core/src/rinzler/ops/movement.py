@@ -193,6 +193,8 @@ def _place_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
 def _concat_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
     axis = attrs["axis"]
     first = specs[0]
+    if axis not in range(len(first.shape)):
+        raise ShapeError(f"concat: axis {axis} is not from 0 to {len(first.shape) - 1}")
     length = 0
     for index, x in enumerate(specs):
         rest = x.shape[:axis] + x.shape[axis + 1 :]

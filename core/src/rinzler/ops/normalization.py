@@ -125,12 +125,17 @@ def _layer_norm_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
 
 def _layer_norm_bwd_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec | None, ...]:
     dw, db, x, w, mean, rstd, g = specs
-    expect_shape("layer_norm_bwd", "g", g, tuple(x.shape), "that of x")
+    expect_rank("layer_norm_bwd", "x", x, 2)
+    rows, width = x.shape
+    expect_shape("layer_norm_bwd", "w", w, (width,), "one for each column")
+    expect_shape("layer_norm_bwd", "mean", mean, (rows,), "one for each row")
+    expect_shape("layer_norm_bwd", "rstd", rstd, (rows,), "one for each row")
+    expect_shape("layer_norm_bwd", "g", g, (rows, width), "that of x")
     names = ("x", "w", "mean", "rstd", "g", "dw", "db")
     dtype = same_float("layer_norm_bwd", names, (x, w, mean, rstd, g, dw, db))
-    column = Spec((x.shape[1],), dtype)
+    column = Spec((width,), dtype)
     return (
-        Spec(tuple(x.shape), dtype),
+        Spec((rows, width), dtype),
         None if dw is None else column,
         None if db is None else column,
     )

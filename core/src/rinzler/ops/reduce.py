@@ -18,6 +18,14 @@ def total(x: Any) -> Any:
     return call("sum_rows", x.reshape((1, x.size))).reshape(())
 
 
+def not_nan(x: Any) -> Any:
+    """1 where x is a number, 0 where it is NaN, which is neither below 0 nor above −1."""
+    number = x.device.constant
+    below = call("less", x, number(0.0, x.dtype))
+    minus = call("mul", x, number(-1.0, x.dtype))
+    return call("maximum", below, call("less", minus, number(1.0, x.dtype)))
+
+
 def _rows_infer(op: str) -> Any:
     def infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
         (x,) = specs
@@ -58,7 +66,7 @@ def _max_rows_vjp(node: Any, grads: Any, needs: Any) -> tuple[Any, ...]:
     at_top = call("sub", call("less", x, top), one)  # −1 at the maxima, 0 elsewhere
     at_top = call("mul", at_top, minus_one)
     ties = call("sum_rows", at_top)
-    share = call("div", g, ties).reshape((rows, 1))
+    share = call("where", not_nan(y), call("div", g, ties), y).reshape((rows, 1))
     return (call("mul", at_top, call("expand", share, shape=(rows, cols))),)
 
 
@@ -107,7 +115,8 @@ register(
         ("y",),
         """
         Forward   y[r] = max_c x[r, c]; NaN where the row holds one.
-        Gradient  the maximum takes g[r]; k equal maxima take g[r]/k each.
+        Gradient  the maximum takes g[r]; k equal maxima take g[r]/k each. A row with NaN gives
+                  NaN to all of it.
         Hazard    a row without elements has no maximum: a ShapeError.
         """,
         _rows_infer("max_rows"),

@@ -106,13 +106,13 @@ def same_float(op: str, names: Sequence[str], operands: Specs) -> str:
 
 
 def expect_ids(op: str, operand: str, ids: Any, count: int, what: str) -> None:
-    """Ids are int32 and inside [0, count); the bounds are those noted when they were uploaded."""
+    """Ids are int32 and inside [0, count)."""
     if ids.dtype != "int32":
         raise DtypeError(f"{op}: {operand} is {ids.dtype}, expected int32 ids")
-    bounds = getattr(ids, "bounds", None)
-    if bounds is not None and (bounds[0] < 0 or bounds[1] >= count):
+    outside = ids.ids_within(count)
+    if outside is not None:
         raise ShapeError(
-            f"{op}: {operand} holds ids from {bounds[0]} to {bounds[1]}, "
+            f"{op}: {operand} holds ids from {outside[0]} to {outside[1]}, "
             f"expected 0 to {count - 1} ({what})"
         )
 

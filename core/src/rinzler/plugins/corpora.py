@@ -39,6 +39,8 @@ def load_corpus(name: str) -> list[tuple[str, str]]:
     try:
         with plugin_code():
             pairs = list(resolve(offer.info.loader)())
+    except DataError:  # the loader knows what is wrong and what to type
+        raise
     except PLUGIN_ERRORS as error:
         mend = f"pip install --upgrade {offer.plugin.distribution}"
         reason = one_line(error)

@@ -11,7 +11,7 @@ Read next: `cache.py`.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -81,11 +81,12 @@ class BPETokenizer:
         return {"kind": self.kind, "merges": [list(pair) for pair in self.merges]}
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> BPETokenizer:
+    def from_json(cls, record: Any) -> BPETokenizer:
         """What `to_json` described. Raises DataError for a record that it cannot have written."""
-        if set(record) != {"kind", "merges"} or record["kind"] != cls.kind:
+        expected = {"kind", "merges"}
+        if not isinstance(record, dict) or set(record) != expected or record["kind"] != cls.kind:
             raise DataError(
-                f"{reprlib.repr(dict(record))} does not describe a BPE tokenizer, expected "
+                f"{reprlib.repr(record)} does not describe a BPE tokenizer, expected "
                 "{'kind': 'bpe', 'merges': [[left, right], ...]}"
             )
         merges = record["merges"]

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from rinzler.errors import DataError
-from rinzler.checkpoint.files import FILES, ReplaceError, replace_file
+from rinzler.files import FILES, ReplaceError, replace_file
 from rinzler.tokenizer.bpe import BPETokenizer, train_bpe
 from rinzler.tokenizer.utf8 import to_bytes
 
@@ -64,7 +64,7 @@ def read(path: Path) -> BPETokenizer | None:
     if digest != _sha256(body):
         return None
     # Whoever can write here can write any digest too, so the merges are checked as always.
-    with suppress(ValueError, RecursionError, TypeError, DataError):
+    with suppress(ValueError, RecursionError, DataError):
         return BPETokenizer.from_json(json.loads(body))
     return None
 

@@ -6,7 +6,7 @@ Read next: `cache.py`, where trained tokenizers are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import reprlib
 from typing import Any
 
 from rinzler.errors import DataError
@@ -15,14 +15,14 @@ from rinzler.tokenizer.bytes import ByteTokenizer
 from rinzler.tokenizer.protocol import Tokenizer
 
 
-def tokenizer_from_json(record: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer that `to_json` described. Raises DataError for a kind that is not known."""
-    kind = record.get("kind")
+def tokenizer_from_json(record: Any) -> Tokenizer:
+    """The tokenizer that `to_json` described. Raises DataError for anything else."""
+    kind = record.get("kind") if isinstance(record, dict) else None
     if kind == BPETokenizer.kind:
         return BPETokenizer.from_json(record)
     if kind == ByteTokenizer.kind:
         return ByteTokenizer.from_json(record)
     raise DataError(
-        f"there is no tokenizer of kind {kind!r} here, expected {ByteTokenizer.kind!r} or "
+        f"there is no tokenizer of kind {reprlib.repr(kind)} here, expected {ByteTokenizer.kind!r} or "
         f"{BPETokenizer.kind!r}. If a newer Rinzler wrote it: pip install --upgrade rinzler"
     )

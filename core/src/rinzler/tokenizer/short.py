@@ -21,9 +21,7 @@ def encode(ids: Iterable[int], ranks: Mapping[Pair, int]) -> list[int]:
     tokens = [END, *ids, END]  # no merge takes END, so every token has two neighbours
     after = list(range(1, len(tokens) + 1))
     before = list(range(-1, len(tokens) - 1))
-    waiting = [
-        (ranks[pair], place) for place, pair in enumerate(pairwise(tokens)) if pair in ranks
-    ]
+    waiting = [(ranks[pair], place) for place, pair in enumerate(pairwise(tokens)) if pair in ranks]
     heapq.heapify(waiting)
     while waiting:
         rank, place = heapq.heappop(waiting)

@@ -7,7 +7,7 @@ al. 2014, "All File Systems Are Not Created Equal").
 `FileSystem` is the seam through which a save talks to the operating system, so that tests can make
 each call fail, or end the process in it.
 Leaves out: macOS's F_FULLFSYNC; there a drive may keep the last save in its own cache for a while.
-Read next: `store.py`.
+Read next: `checkpoint/store.py`, which saves runs with it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _serial = itertools.count()
 
 
 class FileSystem:
-    """What a checkpoint needs of the operating system, one call each."""
+    """What saving a file needs of the operating system, one call each."""
 
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
