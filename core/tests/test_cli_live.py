@@ -100,11 +100,11 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "backend    fast (auto: highest priority of fast, numpy)",
         "plan       1,200 steps x 1,024 tokens = 1.23 M tokens · 27 passes over the text",
         "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits per byte",
-        "validation loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
+        "validation step 1,200 · loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
         f"saved      {SAVED} (2.6 MB)",
         "── sample after step 1 ──",
         "done       1,200 steps · 2 min 41 s · 12,346 tok/s",
-        "result     2.16 bits per byte on text it has never seen: less than gzip",
+        "result     2.16 bits per byte on unseen text, less than gzip (2.50)",
         "go further rinzler-train notes.md --steps 4800",
     ):
         assert line in screen

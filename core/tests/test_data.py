@@ -48,6 +48,11 @@ def test_a_few_texts_give_their_ends() -> None:
     assert ids_as_text(result.val) == result.val_text
 
 
+def test_a_few_texts_are_never_held_back_whole() -> None:
+    result = split([("", letter * 30) for letter in "abc"], 1 / 3, BYTES)
+    assert result.val_text == "\n\n".join(letter * 10 for letter in "abc")
+
+
 def test_many_texts_give_whole_ones_evenly() -> None:
     texts = [f"document {i:03d}, and it says {'very ' * (i % 7)}little" for i in range(200)]
     result = split([("", text) for text in texts], 0.1, BYTES)

@@ -50,6 +50,7 @@ def test_the_smallest_text_that_fits() -> None:
 @pytest.mark.parametrize(
     ("count", "mend"),
     [
+        (256, "Lower the context to 255 or less, or add text"),
         (180, "Lower the context to 179 or less, or add text"),
         (2, "Lower the context to 1 or less, or add text"),
         (1, "Add text"),

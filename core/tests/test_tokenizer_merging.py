@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def generated(count: int) -> Iterator[list[int]]:
     for _ in range(count):
         alphabet = rng.choice(ALPHABETS)
         texts = ["".join(rng.choices(alphabet, k=rng.randrange(30))) for _ in range(4)]
-        ids = [[*text.encode(), END] for text in texts[: rng.randrange(1, 5)]]
-        yield sum(ids, [])[:-1]
+        chosen = texts[: rng.randrange(1, 5)]
+        yield [byte for text in chosen for byte in (*text.encode(), END)][:-1]
 
 
 def agree(ids: list[int], count: int) -> list[Pair]:
@@ -43,10 +43,10 @@ def agree(ids: list[int], count: int) -> list[Pair]:
 
 
 def test_fast_and_naive_agree_on_ten_thousand_texts() -> None:
-    merges = [agree(ids, 7) for ids in generated(10_000)]
-    # The texts are worth something: most have merges, many have merges of merges, some run out.
-    assert sum(len(found) == 7 for found in merges) > 4000
-    assert sum(0 < len(found) < 7 for found in merges) > 1000
+    merges = [agree(ids, 6) for ids in generated(10_000)]
+    # The texts are worth something: many run out of merges, and most have merges of merges.
+    assert sum(len(found) == 6 for found in merges) > 4000
+    assert sum(0 < len(found) < 6 for found in merges) > 1000
     assert sum(any(max(pair) > END for pair in found) for found in merges) > 6000
     assert sum(any(a == b for a, b in found) for found in merges) > 2000
 
@@ -65,10 +65,9 @@ def test_they_agree_on_other_texts_than_they_learnt_from() -> None:
 
 
 def test_they_agree_on_real_text() -> None:
-    text = inspect.getsource(random) + "\n日本語のテキスト、Größe, naïve\n" * 20
-    assert len(text) > 25_000
-    merges = agree(list(text.encode()), 120)
-    assert len(merges) == 120
+    text = inspect.getsource(random)[:10_000] + "\n日本語のテキスト、Größe, naïve\n" * 20
+    merges = agree(list(text.encode()), 100)
+    assert len(merges) == 100
 
 
 def test_they_agree_until_nothing_is_left() -> None:
@@ -76,7 +75,7 @@ def test_they_agree_until_nothing_is_left() -> None:
     merges = agree(list(source.encode()), 10_000)
     assert len(merges) > 200
     joined = train_bpe([source], 10_000).encode(source).tolist()
-    alone = [pair for pair in zip(joined, joined[1:], strict=False) if not naive.ALONE & {*pair}]
+    alone = [pair for pair in pairwise(joined) if not naive.ALONE & {*pair}]
     assert len(alone) == len(set(alone))
 
 

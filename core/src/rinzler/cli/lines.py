@@ -82,7 +82,8 @@ def validation_line(event: Evaluated, plan: Plan) -> Line:
     gzip = plan.corpus.gzip_bits_per_byte
     bits = plan.bits_per_byte(event.loss)
     beside = f"from {plan.start_bits_per_byte:.2f}" + (f", gzip {gzip:.2f}" if gzip else "")
-    return "validation", f"loss {event.loss:.3f} · {bits:.2f} bits per byte ({beside})"
+    where = f"step {event.step:,} · loss {event.loss:.3f}"
+    return "validation", f"{where} · {bits:.2f} bits per byte ({beside})"
 
 
 def saved_line(event: Saved) -> Line:
@@ -114,8 +115,8 @@ def _judgement(evaluated: Evaluated, train_loss: float | None, plan: Plan) -> li
     gzip = plan.corpus.gzip_bits_per_byte
     bits = plan.bits_per_byte(evaluated.loss)
     if gzip:
-        better = "less than gzip" if bits < gzip else "gzip still does better; train longer"
-        lines.append(("result", f"{bits:.2f} bits per byte on text it has never seen: {better}"))
+        beside = ", less than gzip" if bits < gzip else "; gzip still does better"
+        lines.append(("result", f"{bits:.2f} bits per byte on unseen text{beside} ({gzip:.2f})"))
     if train_loss is not None and plan.passes > 2 and train_loss < 0.9 * evaluated.loss:
         gap = 100 * (1 - train_loss / evaluated.loss)
         lines.append(

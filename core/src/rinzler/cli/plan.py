@@ -145,9 +145,9 @@ def _digest(documents: Documents) -> str:
 
 
 def _opening(text: str) -> str:
-    """A few whole words of one line; not of the first, which may begin inside a word."""
-    lines = [line.strip() for line in text.splitlines()]
-    line = next((line for line in lines[1:] or lines if len(line) > 3), "The ")
+    """A few whole words from the beginning of a line, of a sentence if there is one."""
+    lines = [line.strip() for line in text.splitlines() if len(line.strip()) > 3] or ["The "]
+    line = next((line for line in lines if line[0].isupper()), lines[0])
     words = line[:24].split(" ")
     whole = words[:-1] if len(line) > 24 and words[1:] else words
     return " ".join(whole)

@@ -23,6 +23,7 @@ def tokenizer_from_json(record: Any) -> Tokenizer:
     if kind == ByteTokenizer.kind:
         return ByteTokenizer.from_json(record)
     raise DataError(
-        f"there is no tokenizer of kind {reprlib.repr(kind)} here, expected {ByteTokenizer.kind!r} or "
-        f"{BPETokenizer.kind!r}. If a newer Rinzler wrote it: pip install --upgrade rinzler"
+        f"there is no tokenizer of kind {reprlib.repr(kind)} here, expected "
+        f"{ByteTokenizer.kind!r} or {BPETokenizer.kind!r}. "
+        "If a newer Rinzler wrote it: pip install --upgrade rinzler"
     )
