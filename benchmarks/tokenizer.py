@@ -69,7 +69,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("text", type=Path, help="a text file in UTF-8")
     parser.add_argument("--merges", type=int, default=1000)
     parser.add_argument("--bytes", type=int, default=None, help="take only so much of the text")
-    parser.add_argument("--repeats", type=int, default=3, help="of Rinzler; the best counts")
+    parser.add_argument("--repeats", type=int, default=1, help="of Rinzler; the best counts")
     parser.add_argument("--vs", choices=["huggingface"])
     parser.add_argument("--limit", type=float, default=200, help="seconds for each task")
     parser.add_argument(
@@ -101,9 +101,7 @@ def rinzler(text: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     return run(sys.executable, "rinzler_bpe", [str(text), *options], arguments.limit)
 
 
-def huggingface(
-    text: Path, ours: dict[str, Any], arguments: argparse.Namespace
-) -> dict[str, Any]:
+def huggingface(text: Path, ours: dict[str, Any], arguments: argparse.Namespace) -> dict[str, Any]:
     """Each task by itself: learning may well take too long, and encoding has the same merges."""
     answers: dict[str, Any] = {}
     for task in TASKS:

@@ -178,7 +178,7 @@ def test_the_listing_of_backends(shell: Shell) -> None:
     assert code == 0
 
 
-LISTENER = '''
+LISTENER = """
 import json, pathlib
 from rinzler.plugins import hookimpl
 
@@ -197,14 +197,14 @@ def rinzler_checkpoint_saved(run, path):
 @hookimpl
 def rinzler_train_end(run, error):
     note("end", error is None)
-'''
-NUISANCE = '''
+"""
+NUISANCE = """
 from rinzler.plugins import hookimpl
 
 @hookimpl
 def rinzler_step_end(step):
     raise RuntimeError(f"no thanks at {step}")
-'''
+"""
 
 
 def install(site: Path, name: str, source: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from rinzler.errors import DataError
-from rinzler.tokenizer import merging, naive, short, train_bpe
+from rinzler.tokenizer import BPETokenizer, merging, naive, short, train_bpe
 from rinzler.tokenizer.naive import END, Pair
 
 ALPHABETS = ("a", "ab", "abc", "a1b", "0a9b ", "aé", "日本人x", "ab\n ", "thequickbrown ", "😀😁")
@@ -62,6 +62,28 @@ def test_they_agree_on_other_texts_than_they_learnt_from() -> None:
             expected = naive.encode(ids, merges)
             assert short.encode(ids, ranks) == expected
             assert merging.encode(np.array(ids, np.int32), ranks).tolist() == expected
+
+
+def test_they_agree_on_merges_that_nobody_learnt() -> None:
+    rng = random.Random(23)
+    for _ in range(300):
+        merges: list[Pair] = []
+        while len(merges) < 12:
+            known = [97, 98, 99, *range(naive.FIRST, naive.FIRST + len(merges))]
+            pair = (rng.choice(known), rng.choice(known))
+            merges += [pair] if pair not in merges else []
+        ranks = {pair: rank for rank, pair in enumerate(merges)}
+        ids = rng.choices([97, 98, 99, END], [9, 9, 9, 1], k=rng.randrange(80))
+        expected = naive.encode(ids, merges)
+        assert short.encode(ids, ranks) == expected
+        assert merging.encode(np.array(ids, np.int32), ranks).tolist() == expected
+
+
+def test_no_two_tokens_have_the_same_bytes() -> None:
+    for ids in generated(300):
+        tokenizer = BPETokenizer(tuple(merging.learn(np.array(ids, np.int32))))
+        tokens = [tokenizer.token_bytes(number) for number in range(tokenizer.vocab_size)]
+        assert len(set(tokens)) == len(tokens)
 
 
 def test_they_agree_on_real_text() -> None:

@@ -6,7 +6,7 @@ seed continues the same prompt with the same text. Past the context the oldest i
 sight.
 
 Leaves out: a cache of keys and values; every token reads its whole context again.
-Read next: `checkpoint.py`.
+Read next: `checkpoint/`.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def hide_future(scores: np.ndarray) -> None:
 def attention(y: np.ndarray, lse: np.ndarray, qkv: np.ndarray, *, heads: int) -> None:
     q, k, v = packed_heads(qkv, heads)
     y = heads_of(y, heads)
-    batch, _, time, size = q.shape
+    batch, _, time, _ = q.shape
     for some in sequences(batch, heads, time, q.itemsize):
         for block in positions(time):
             forward_block(

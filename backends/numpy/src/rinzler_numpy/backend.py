@@ -77,9 +77,7 @@ class NumpyBackend(Backend):
     name = "numpy"
 
     def __init__(self) -> None:
-        self.caps = Caps(
-            dtypes=tuple(DTYPES), alignment=ALIGNMENT, device_text=device_text()
-        )
+        self.caps = Caps(dtypes=tuple(DTYPES), alignment=ALIGNMENT, device_text=device_text())
         self.kernels = {
             op: quiet(kernel) for family in FAMILIES for op, kernel in family.KERNELS.items()
         }

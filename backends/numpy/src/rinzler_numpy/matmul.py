@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from rinzler_numpy.reduce import add_column_sums
 from rinzler_numpy.scratch import row_blocks, scratch
+
+PRODUCT = (
+    4 * 1024 * 1024
+)  # bytes; BLAS rearranges all of b for each block, so it must be a large one
 
 
 def add_product(out: np.ndarray, a: np.ndarray, b: np.ndarray) -> None:
     """out += a @ b, (M, K) @ (K, N) or a batch of them; blocks are cut along the first axis."""
-    for rows in row_blocks(out):
+    for rows in row_blocks(out, PRODUCT):
         part = scratch(0, out[rows].shape, out.dtype)
         np.matmul(a[rows], b if b.ndim == 2 else b[rows], out=part)
         out[rows] += part
@@ -43,19 +46,4 @@ def linear(y: np.ndarray, x: np.ndarray, w: np.ndarray, b: np.ndarray | None) ->
         y += b
 
 
-def linear_bwd(
-    dx: np.ndarray,
-    dw: np.ndarray | None,
-    db: np.ndarray | None,
-    x: np.ndarray,
-    w: np.ndarray,
-    g: np.ndarray,
-) -> None:
-    np.matmul(g, w.T, out=dx)  # (N, out) @ (out, in) -> (N, in)
-    if dw is not None:
-        add_product(dw, x.T, g)  # (in, N) @ (N, out) -> (in, out)
-    if db is not None:
-        add_column_sums(db, g)  # (N, out) -> (out,)
-
-
-KERNELS = {"matmul": matmul, "linear": linear, "linear_bwd": linear_bwd}
+KERNELS = {"matmul": matmul, "linear": linear}

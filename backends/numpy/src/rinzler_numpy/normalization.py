@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rinzler_numpy.reduce import column_sums
 from rinzler_numpy.scratch import row_blocks, scratch
 
 
@@ -81,11 +82,12 @@ def layer_norm_bwd(
         normal = scratch(0, x[rows].shape, x.dtype)
         np.subtract(x[rows], mean[rows, None], out=normal)
         normal *= rstd[rows, None]
+        h = dx[rows]
         if dw is not None:
-            dw += np.einsum("nc,nc->c", g[rows], normal)
+            dw += column_sums(np.multiply(g[rows], normal, out=h))
         if db is not None:
-            db += np.einsum("nc->c", g[rows])
-        h = np.multiply(g[rows], w, out=dx[rows])
+            db += column_sums(g[rows])
+        np.multiply(g[rows], w, out=h)
         mean_h = np.einsum("nc->n", h) / width
         mean_hn = np.einsum("nc,nc->n", h, normal) / width
         h -= mean_h[:, None]

@@ -38,9 +38,9 @@ class Scratch(threading.local):
 scratch = Scratch()
 
 
-def row_blocks(x: np.ndarray) -> Iterator[slice]:
-    """Slices that cover the first axis of x, each of about BLOCK bytes and at least one row."""
+def row_blocks(x: np.ndarray, nbytes: int = BLOCK) -> Iterator[slice]:
+    """Slices that cover the first axis of x, each of about `nbytes` and at least one row."""
     rows = len(x)
-    step = max(1, BLOCK * rows // x.nbytes)
+    step = max(1, nbytes * rows // x.nbytes)
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))

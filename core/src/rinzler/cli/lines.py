@@ -19,6 +19,7 @@ from rinzler.train import Evaluated, Saved
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
 WORDS = {"SIGINT": "Ctrl-C"}
+VERBATIM = ("run", "saved", "try it", "go further")  # to be copied: no terminal may break them
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,15 @@ Read next: `records.py`.
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from rinzler.cli.lines import (
     LABEL,
+    VERBATIM,
     WORDS,
     Line,
     Outcome,
@@ -110,5 +113,8 @@ class LiveReporter(Listener):
 
     def _print(self, line: Line, style: str = "") -> None:
         label, text = line
+        if label not in VERBATIM:
+            room = max(20, self.console.width - LABEL)
+            text = ("\n" + " " * LABEL).join(wrap(text, room))
         words = Text.assemble((f"{label:<{LABEL}}", "dim"), (text, style))
         self.console.print(words, soft_wrap=True)

@@ -26,7 +26,7 @@ from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFil
 from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say_if_slow
-from rinzler.errors import EXIT_OK
+from rinzler.errors import EXIT_OK, OutOfMemoryError
 from rinzler.plugins import RunInfo, emit
 from rinzler.train import Evaluated, Event, Saved, Stepped, save, train
 
@@ -67,11 +67,20 @@ class Run:
             error = caught
             path = self.saved.path if self.saved else None
             error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
+            if isinstance(caught, OutOfMemoryError) and self.plan.training.batch_size > 1:
+                error.add_note(f"in less memory: {self._smaller()}")
             raise
         finally:
             for listener in self.listeners:
                 listener.close()
             emit("rinzler_train_end", run=info, error=error)
+
+    def _smaller(self) -> str:
+        """The command with half of the batch and twice the forward passes in each update."""
+        training = self.plan.training
+        half = training.batch_size // 2
+        changes = {"batch_size": str(half), "accumulate": str(2 * training.accumulate)}
+        return Invocation.of_this_process().again(**changes, run_dir=None)
 
     def _drive(self) -> int:
         for listener in self.listeners:

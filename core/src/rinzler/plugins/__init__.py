@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from rinzler.plugins.corpora import list_corpora, load_corpus
 from rinzler.plugins.events import RunInfo, emit
-from rinzler.plugins.records import BackendInfo, CorpusInfo
+from rinzler.plugins.options import Option, PluginOptions, plugin_options, why_no_option
+from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
 from rinzler.plugins.select import Choice, choose_backend, current_device, open_device, use
+from rinzler.plugins.tokenizers import (
+    find_tokenizer,
+    list_tokenizers,
+    load_tokenizer,
+    train_tokenizer,
+)
 
 if TYPE_CHECKING:
     from rinzler.plugins.hookspecs import hookimpl
@@ -24,17 +31,26 @@ __all__ = [
     "BackendInfo",
     "Choice",
     "CorpusInfo",
+    "Option",
+    "PluginOptions",
     "PluginReport",
     "RunInfo",
+    "TokenizerInfo",
     "choose_backend",
     "current_device",
     "emit",
+    "find_tokenizer",
     "hookimpl",
     "list_corpora",
+    "list_tokenizers",
     "load_corpus",
+    "load_tokenizer",
     "open_device",
+    "plugin_options",
     "plugins",
+    "train_tokenizer",
     "use",
+    "why_no_option",
 ]
 
 # What brings pluggy along, or is only for listings, is imported when it is first asked for.

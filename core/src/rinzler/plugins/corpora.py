@@ -3,8 +3,7 @@
 A corpus plugin describes its texts with `rinzler_corpora`; nothing is read before somebody asks.
 `load_corpus` returns (title, text) pairs and checks them: the loader is a stranger's code.
 
-Leaves out: texts in files, which need no plugin. Read next: `__init__.py`, what the
-package exports.
+Leaves out: texts in files, which need no plugin. Read next: `tokenizers.py`.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def load_corpus(name: str) -> list[tuple[str, str]]:
     from rinzler.plugins.loading import PLUGIN_ERRORS, one_line, plugin_code, resolve
     from rinzler.plugins.manager import plugins
 
-    offer = plugins().find_corpus(name)
+    offer = plugins().find("corpus", name)
     try:
         with plugin_code():
             pairs = list(resolve(offer.info.loader)())

@@ -12,19 +12,27 @@ from __future__ import annotations
 
 import difflib
 import types
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rinzler.errors import PluginError
 from rinzler.plugins.loading import PLUGIN_ERRORS, one_line, plugin_code
-from rinzler.plugins.model import InfoT, Offer, Plugin
-from rinzler.plugins.records import BackendInfo, CorpusInfo
+from rinzler.plugins.model import Offer, Plugin
+from rinzler.plugins.options import PluginOptions
+from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
 
 if TYPE_CHECKING:
     import pluggy
     from pluggy import HookImpl
 
-ASKED = ("rinzler_backends", "rinzler_corpora")  # called here; all other hooks are events
+# The hooks that return records, called here with nothing; all hooks but ASKED are events.
+RECORDS: dict[str, type[BackendInfo] | type[CorpusInfo] | type[TokenizerInfo]] = {
+    "rinzler_backends": BackendInfo,
+    "rinzler_corpora": CorpusInfo,
+    "rinzler_tokenizers": TokenizerInfo,
+}
+OPTIONS = "rinzler_options"
+ASKED = (*RECORDS, OPTIONS)
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -46,22 +54,24 @@ def describe(plugin: Plugin, manager: pluggy.PluginManager) -> None:
             module = plugin.load()
             stage = "registering its hooks"
             hooks = _register(plugin, module, manager)
-            stage = "calling rinzler_backends"
-            plugin.backends = _offers(plugin, hooks, "rinzler_backends", BackendInfo)
-            stage = "calling rinzler_corpora"
-            plugin.corpora = _offers(plugin, hooks, "rinzler_corpora", CorpusInfo)
+            for hook in ASKED:
+                stage = f"calling {hook}"
+                plugin.offers += _offers(plugin, hook, hooks.get(hook, ()))
     except PLUGIN_ERRORS as error:
         _fail(plugin, manager, stage, error)
         return
     plugin.listens = tuple(sorted(hook for hook in hooks if hook not in ASKED))
     plugin.status.become("ready")
     plugin.events.become("ready")
+    for offer in plugin.offers:
+        if offer.kind != "backend":  # whether a backend runs here is asked later
+            offer.status.become("ready")
 
 
 def _fail(plugin: Plugin, manager: pluggy.PluginManager, stage: str, error: BaseException) -> None:
     if manager.get_plugin(plugin.key) is not None:
         manager.unregister(name=plugin.key)
-    plugin.backends, plugin.corpora = [], []
+    plugin.offers = []
     reason = one_line(error)
     if not isinstance(error, PluginError):
         reason = f"{stage} raised {reason}"
@@ -111,13 +121,17 @@ def _unknown_hook(name: str, known: list[str]) -> str:
     return f"there is no hook {name}; {hint}"
 
 
-def _offers(
-    plugin: Plugin, hooks: dict[str, list[HookImpl]], hook: str, kind: type[InfoT]
-) -> list[Offer[InfoT]]:
+def _offers(plugin: Plugin, hook: str, implementations: Sequence[HookImpl]) -> list[Offer[Any]]:
     """What one hook of one plugin returns, checked. Raises PluginError for anything else."""
-    infos: list[InfoT] = []
-    for implementation in hooks.get(hook, []):
-        infos.extend(_records(hook, implementation.function(), kind))
+    infos: list[Any] = []
+    for implementation in implementations:
+        answer = implementation.function()
+        if answer is None:  # pluggy's way to say "nothing from me"
+            continue
+        if hook == OPTIONS:
+            infos.append(PluginOptions.of(plugin.name, answer))
+        else:
+            infos.extend(_records(hook, answer, RECORDS[hook]))
     names = [info.name for info in infos]
     for name in names:
         if names.count(name) > 1:
@@ -125,9 +139,7 @@ def _offers(
     return [Offer(plugin, info) for info in infos]
 
 
-def _records(hook: str, answer: object, kind: type[InfoT]) -> Iterator[InfoT]:
-    if answer is None:  # pluggy's way to say "nothing from me"
-        return
+def _records(hook: str, answer: object, kind: type) -> Iterator[object]:
     if isinstance(answer, kind):
         answer = (answer,)
     expected = f"expected an iterable of {kind.__name__}"

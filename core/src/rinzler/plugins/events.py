@@ -11,14 +11,17 @@ Leaves out: the hooks themselves (`hookspecs.py`). Read next: `corpora.py`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rinzler.errors import PluginError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+OptionsT = TypeVar("OptionsT")
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,16 @@ class RunInfo:
 
     directory: Path
     config: Mapping[str, object]
+    options: Mapping[str, object] = field(default_factory=dict)  # by plugin, what was typed for it
 
     def __post_init__(self) -> None:
         # A copy behind a read-only view: neither side changes the other's.
         object.__setattr__(self, "config", MappingProxyType(dict(self.config)))
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def options_of(self, record: type[OptionsT]) -> OptionsT:
+        """What was typed for the options that a plugin offers as `record`; else its defaults."""
+        return next((each for each in self.options.values() if type(each) is record), record())
 
 
 def emit(hook: str, **facts: object) -> None:

@@ -7,10 +7,10 @@ A plugin is a light module named by an entry point of the group `rinzler`:
 
 with functions decorated by `@rinzler.plugins.hookimpl` and named as below. An implementation may
 ask for any subset of a hook's arguments, so hooks can gain arguments without breaking anyone.
-Whatever an implementation raises stays with its plugin: the first two hooks make the plugin
+Whatever an implementation raises stays with its plugin: the first four hooks make the plugin
 `broken`, an event drops the plugin from all events for the rest of the process.
 
-Leaves out: calling them (`describe.py` for the first two, `events.py` for the rest).
+Leaves out: calling them (`describe.py` for the first four, `events.py` for the rest).
 Read next: `discovery.py`, where plugins are found.
 """
 
@@ -24,7 +24,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from rinzler.plugins.events import RunInfo
-    from rinzler.plugins.records import BackendInfo, CorpusInfo
+    from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
 
 hookspec = pluggy.HookspecMarker("rinzler")
 hookimpl = pluggy.HookimplMarker("rinzler")
@@ -44,6 +44,27 @@ def rinzler_backends() -> Iterable[BackendInfo]:  # type: ignore[empty-body]
 @hookspec
 def rinzler_corpora() -> Iterable[CorpusInfo]:  # type: ignore[empty-body]
     """Return the texts on offer: an iterable of CorpusInfo, or one alone.
+
+    Fires together with `rinzler_backends`; a raising implementation is treated the same.
+    """
+
+
+@hookspec
+def rinzler_tokenizers() -> Iterable[TokenizerInfo]:  # type: ignore[empty-body]
+    """Return the tokenizers on offer: an iterable of TokenizerInfo, or one alone.
+
+    Fires together with `rinzler_backends`; a raising implementation is treated the same.
+    """
+
+
+@hookspec
+def rinzler_options() -> type:  # type: ignore[empty-body]
+    """Return a frozen dataclass whose fields become options of `rinzler-train`.
+
+    A field `every: int = field(default=0, metadata={"help": "..."})` of the plugin "csv" becomes
+    `--csv-every N`. Fields are bool, int, float, str or Path, or one of them | None, and all have
+    a default and a help. A ValueError from `__post_init__` is shown to whoever typed the value.
+    Events find the values with `run.options_of(CsvOptions)`.
 
     Fires together with `rinzler_backends`; a raising implementation is treated the same.
     """

@@ -1,7 +1,8 @@
 """The plugins of this process: found once, described when asked for, opened when chosen.
 
     found --describe.py--> ready | broken
-    each backend on offer --checks.py--> ready | incompatible | missing | unavailable | broken
+    each backend, when it is asked for
+          --checks.py--> ready | incompatible | missing | unavailable | broken
     the chosen one --opening.py--> open | failed
 
 Asking for "numpy" describes the entry point called "numpy" and nothing else; only a name that is
@@ -26,7 +27,8 @@ from rinzler.plugins.discovery import find_plugins, same_distribution
 from rinzler.plugins.loading import one_line
 from rinzler.plugins.model import Offer, Plugin, PluginReport, report_offer, report_plugin
 from rinzler.plugins.opening import open_offer
-from rinzler.plugins.records import BackendInfo, CorpusInfo
+from rinzler.plugins.options import PluginOptions, shared_flags
+from rinzler.plugins.records import BUILT_IN_TOKENIZERS, BackendInfo
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -42,7 +44,8 @@ class Plugins:
     def __init__(self) -> None:
         self.found = find_plugins()
         self._pluggy = new_manager()
-        self._begun: set[Plugin] = set()  # a plugin that asks for a backend while it is imported
+        # A plugin may ask for a backend while it is imported, or from a probe.
+        self._begun: set[Plugin | Offer[BackendInfo]] = set()
         self._devices: dict[str, Device] = {}  # by the name that was asked for
         self._lock = threading.RLock()
 
@@ -54,10 +57,6 @@ class Plugins:
                     continue
                 self._begun.add(plugin)
                 describe(plugin, self._pluggy)
-                for backend in plugin.backends:
-                    check(backend)
-                for corpus in plugin.corpora:
-                    corpus.status.become("ready")
 
     def open_backend(self, name: str, source: str = "") -> Device:
         """The device of "NAME" or "DISTRIBUTION:NAME"; `source` says where the name came from.
@@ -66,22 +65,39 @@ class Plugins:
         """
         with self._lock:
             if name not in self._devices:
-                offer: Offer[BackendInfo] = self._find("backend", name, source)
+                offer: Offer[BackendInfo] = self.find("backend", name, source)
                 if offer.status.state not in ("ready", "open", "failed"):
                     raise messages.offer_unusable(source, offer)
                 self._devices[name] = open_offer(offer)
             return self._devices[name]
 
-    def find_corpus(self, name: str) -> Offer[CorpusInfo]:
-        """The corpus "NAME" or "DISTRIBUTION:NAME". Raises DataError."""
-        with self._lock:
-            return self._find("corpus", name, "")
-
     def offers(self, kind: str) -> list[Offer[Any]]:
-        """What all described plugins offer of a kind, "backend" or "corpus"."""
-        if kind == "backend":
-            return [offer for plugin in self.found for offer in plugin.backends]
-        return [offer for plugin in self.found for offer in plugin.corpora]
+        """What all described plugins offer of a kind: "backend", "corpus", "tokenizer", "options".
+
+        Whether a backend can be used here is found out now and not before: it takes numpy and
+        probes, which a command that asks for options alone need not wait for.
+        """
+        return self._checked(self._described(kind))
+
+    def _described(self, kind: str) -> list[Offer[Any]]:
+        offers = [offer for plugin in self.found for offer in plugin.offers]
+        return [offer for offer in offers if offer.kind == kind]
+
+    def _checked(self, offers: list[Offer[Any]]) -> list[Offer[Any]]:
+        with self._lock:
+            for offer in offers:
+                if isinstance(offer.info, BackendInfo) and offer not in self._begun:
+                    self._begun.add(offer)
+                    check(offer)
+        return offers
+
+    def find(self, kind: str, name: str, source: str = "") -> Offer[Any]:
+        """The offer "NAME" or "DISTRIBUTION:NAME"; `source` says where the name came from.
+
+        Raises what `messages.ERRORS` has for the kind.
+        """
+        with self._lock:
+            return self._find(kind, name, source)
 
     def _find(self, kind: str, name: str, source: str) -> Offer[Any]:
         self.check_strict()
@@ -102,11 +118,14 @@ class Plugins:
         if len(matching) > 1:
             raise messages.contested(kind, name, source, matching)
         if matching:
-            return matching[0]
+            return self._checked(matching)[0]
         for plugin in named:
             if plugin.status.state == "blocked":
                 raise messages.plugin_unusable(kind, name, source, plugin)
-        installed = sorted({offer.info.name for offer in self.offers(kind)})
+        names = {offer.info.name for offer in self._described(kind)}
+        if kind == "tokenizer":
+            names |= set(BUILT_IN_TOKENIZERS)
+        installed = sorted(names)
         broken = [plugin for plugin in self.found if plugin.status.state == "broken"]
         raise messages.not_installed(kind, name, source, installed, broken)
 
@@ -115,13 +134,15 @@ class Plugins:
         distribution, _, short = name.rpartition(":")
         offers = [
             offer
-            for offer in self.offers(kind)
+            for offer in self._described(kind)
             if offer.info.name == short and _is_from(offer.plugin, distribution)
         ]
         return [offer for offer in offers if offer.plugin.name == short] or offers
 
     def clash(self, offer: Offer[Any]) -> str:
         """Who else has the name of an offer, as a reason; empty where it means this offer."""
+        if isinstance(offer.info, PluginOptions):
+            return shared_flags(offer, self._described("options"))
         name = offer.info.name
         holders = [each.plugin for each in self._matching(offer.info.KIND, name)]
         if offer.plugin.name != name:
@@ -163,17 +184,18 @@ class Plugins:
             ) from broken[0].error
 
     def reports(self, depth: str = "open") -> list[PluginReport]:
-        """One report per backend, corpus and listener, and per plugin that offers none.
+        """One report per offer and per listener, and per plugin that is neither.
 
         `depth` says how far to go first: "found" imports nothing, "described" imports the light
         modules, "open" also opens every backend that is ready. Never raises what a plugin raises.
         """
         if depth != "found":
             self.describe()
+            self.offers("backend")  # checks them
         if depth == "open":
             self._open_all()
         reports = [report for plugin in self.found for report in self._reports_of(plugin)]
-        order = ("backend", "corpus", "events", "plugin")
+        order = ("backend", "corpus", "tokenizer", "options", "events", "plugin")
         return sorted(reports, key=lambda r: (order.index(r.kind), -(r.priority or 0), r.name))
 
     def _open_all(self) -> None:
@@ -185,8 +207,7 @@ class Plugins:
                     continue  # it is in the offer's status, which is what a listing shows
 
     def _reports_of(self, plugin: Plugin) -> list[PluginReport]:
-        reports = [report_offer(each, self.clash(each)) for each in plugin.backends]
-        reports += [report_offer(each, self.clash(each)) for each in plugin.corpora]
+        reports = [report_offer(each, self.clash(each)) for each in plugin.offers]
         if plugin.listens:
             heard = ", ".join(hook.removeprefix("rinzler_") for hook in plugin.listens)
             reports.append(report_plugin(plugin, "events", plugin.events, f"hears {heard}"))

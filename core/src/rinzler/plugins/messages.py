@@ -1,4 +1,4 @@
-"""What to say when a backend or a corpus that was asked for cannot be had.
+"""What to say when a backend, a corpus or a tokenizer that was asked for cannot be had.
 
 One function per way to fail. Each names what was asked for, what is wrong with it, what there is
 instead and the command to type next; the error behind it, where there is one, is chained.
@@ -10,12 +10,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from typing import Any
 
 from rinzler.errors import BackendError, DataError, RinzlerError
 from rinzler.plugins.model import Offer, Plugin
 from rinzler.plugins.records import BackendInfo, is_backend_name
 
-ERRORS: dict[str, type[RinzlerError]] = {"backend": BackendError, "corpus": DataError}
+ERRORS: dict[str, type[RinzlerError]] = {
+    "backend": BackendError,
+    "corpus": DataError,
+    "tokenizer": DataError,
+}
 
 
 def not_installed(
@@ -25,7 +30,10 @@ def not_installed(
     there = f"installed: {', '.join(installed) or 'none'}"
     if broken:
         there += f"; broken: {', '.join(plugin.name for plugin in broken)}, see: rinzler backends"
-    hint = _hint(kind, name, installed)
+    if kind == "tokenizer" and source:  # a program wrote the name: no slip of a finger
+        hint = "Install the plugin that it was trained with, or: pip install --upgrade rinzler"
+    else:
+        hint = _hint(kind, name, installed)
     return ERRORS[kind](f"{_asked(kind, name, source)} is not installed. {hint} ({there})")
 
 
@@ -61,16 +69,15 @@ def offer_unusable(source: str, offer: Offer[BackendInfo]) -> RinzlerError:
     return error
 
 
-def contested(
-    kind: str, name: str, source: str, offers: Sequence[Offer[BackendInfo]]
-) -> RinzlerError:
+def contested(kind: str, name: str, source: str, offers: Sequence[Offer[Any]]) -> RinzlerError:
     """Two distributions offer the name, and neither is taken on the user's behalf."""
     holders = " and ".join(sorted(str(offer.plugin) for offer in offers))
     full = " or ".join(sorted(f'"{offer.full_name}"' for offer in offers))
-    return ERRORS[kind](
-        f"{_asked(kind, name, source)} is offered by {holders}. "
-        f"Ask for {full}, or uninstall one of them"
-    )
+    mend = f"Ask for {full}, or uninstall one of them"
+    if kind == "tokenizer" and source:  # nobody can ask for another name in a checkpoint
+        out = min(offer.plugin.distribution for offer in offers)
+        mend = f"Uninstall one of them, or keep it out: RINZLER_BLOCK={out}"
+    return ERRORS[kind](f"{_asked(kind, name, source)} is offered by {holders}. {mend}")
 
 
 def _asked(kind: str, name: str, source: str) -> str:

@@ -1,8 +1,8 @@
 """What is known of each plugin while the program runs, and the report that people see.
 
-`Plugin` is one entry point, `Offer` one backend or corpus that it describes; both carry a
-`Status` that only ever moves forward through `STATES`. `PluginReport` is the frozen view of one
-line of `rinzler backends`.
+`Plugin` is one entry point, `Offer` one thing that it brings along; both carry a `Status` that
+moves forward through `STATES`. `PluginReport` is the frozen view of one line of
+`rinzler backends`.
 
 Leaves out: how a state is reached. Read next: `discovery.py`, the first stage.
 """
@@ -12,9 +12,10 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from rinzler.plugins.records import BackendInfo, CorpusInfo
+from rinzler.plugins.options import PluginOptions
+from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
 
 if TYPE_CHECKING:
     from rinzler.ops import Device
@@ -26,7 +27,7 @@ STATES = {
     "incompatible": "it was written for another op protocol",
     "missing": "a package that it needs is not installed",
     "unavailable": "its probe says that this machine cannot run it",
-    "duplicate": "another distribution has the name; it opens as DISTRIBUTION:NAME",
+    "duplicate": "another plugin has the name; where names can be given, ask for DISTRIBUTION:NAME",
     "ready": "can be used",
     "open": "in use in this process; it has passed its self check",
     "failed": "it did not open: factory, required kernels or self check",
@@ -51,17 +52,22 @@ class Status:
         self.traceback = "".join(traceback.format_exception(error)) if error else ""
 
 
-InfoT = TypeVar("InfoT", BackendInfo, CorpusInfo)
+InfoT = TypeVar("InfoT", BackendInfo, CorpusInfo, TokenizerInfo, PluginOptions)
 
 
 @dataclass(eq=False)
 class Offer(Generic[InfoT]):
-    """A backend or a corpus, and the plugin that offers it."""
+    """A backend, a corpus, a tokenizer or options, and the plugin that offers it."""
 
     plugin: Plugin
     info: InfoT
     status: Status = field(default_factory=Status)
     device: Device | None = None  # of a backend that is open
+
+    @property
+    def kind(self) -> str:
+        """ "backend", "corpus", "tokenizer" or "options"."""
+        return self.info.KIND
 
     @property
     def full_name(self) -> str:
@@ -79,8 +85,7 @@ class Plugin:
     version: str
     load: Callable[[], object]  # imports the light module
     status: Status = field(default_factory=Status)
-    backends: list[Offer[BackendInfo]] = field(default_factory=list)
-    corpora: list[Offer[CorpusInfo]] = field(default_factory=list)
+    offers: list[Offer[Any]] = field(default_factory=list)
     listens: tuple[str, ...] = ()  # the events that it implements
     events: Status = field(default_factory=Status)  # of its event hooks, apart from its offers
 
@@ -95,10 +100,10 @@ class Plugin:
 
 @dataclass(frozen=True)
 class PluginReport:
-    """One line of `rinzler backends`: a backend, a corpus, a listener, or a plugin without any."""
+    """One line of `rinzler backends`: one offer, a listener, or a plugin without either."""
 
     name: str
-    kind: str  # "backend", "corpus", "events", or "plugin" where it never got to say
+    kind: str  # that of its offer, or "events", or "plugin" where it never got to say
     state: str  # one of STATES
     reason: str
     mend: str  # the command to type next, where there is one
@@ -111,13 +116,13 @@ class PluginReport:
     error: BaseException | None = field(repr=False, compare=False)  # what `traceback` shows
 
 
-def report_offer(offer: Offer[BackendInfo] | Offer[CorpusInfo], clash: str) -> PluginReport:
+def report_offer(offer: Offer[Any], clash: str) -> PluginReport:
     """The report of one offer; `clash` says who else has the name, empty where nobody has."""
     status, info, plugin = offer.status, offer.info, offer.plugin
     usable = status.state in ("ready", "open")
     return PluginReport(
         name=info.name,
-        kind=info.KIND,
+        kind=offer.kind,
         state="duplicate" if clash and status.state == "ready" else status.state,
         reason=clash if clash and usable else status.reason,
         mend=status.mend,

@@ -18,6 +18,7 @@ from typing import ClassVar
 from rinzler.errors import PluginError
 
 AUTO = "auto"  # what the command line calls "choose for me"; no backend may take the name
+BUILT_IN_TOKENIZERS = ("bpe", "bytes")  # of `rinzler.tokenizer`; no plugin may shadow them
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,30 @@ class CorpusInfo:
         _check_name(self, self.name, r"[a-z][a-z0-9_-]*")
         _check(self, "loader", _is_reference(self.loader), "a string 'module:callable'")
         _check_texts(self, "summary", "license")
+
+
+@dataclass(frozen=True)
+class TokenizerInfo:
+    """A way to turn text into ids. Raises PluginError naming the field that is wrong.
+
+    Both references make an object with the methods of `rinzler.tokenizer.Tokenizer`. Its
+    `to_json()` returns {"kind": NAME, ...}; a checkpoint keeps that, and `load` reads it back.
+    """
+
+    name: str  # what a command takes and a checkpoint says: [a-z][a-z0-9_-]*
+    train: str  # "module:callable"; called with (documents: list[str], vocab_size: int)
+    load: str  # "module:callable"; called with what `to_json` returned, after a trip through JSON
+    summary: str = ""  # one line for listings
+
+    KIND: ClassVar[str] = "tokenizer"
+
+    def __post_init__(self) -> None:
+        _check_name(self, self.name, r"[a-z][a-z0-9_-]*")
+        free = self.name not in BUILT_IN_TOKENIZERS
+        _check(self, "name", free, "a name other than 'bpe' and 'bytes', which are built in")
+        _check(self, "train", _is_reference(self.train), "a string 'module:callable'")
+        _check(self, "load", _is_reference(self.load), "a string 'module:callable'")
+        _check_texts(self, "summary")
 
 
 def is_backend_name(name: str) -> bool:

@@ -7,7 +7,7 @@ together, and can only become fewer. No list is ever added to; whoever uses one 
 places where the pair no longer stands. For the same reason a count that has been overtaken is too
 high, never too low, and a heap can hold it until it comes to the top.
 numpy does each step for all places of a pair at once: 1 MB takes about half a second.
-Leaves out: texts beyond memory; it takes about 40 bytes for each byte of text.
+Leaves out: texts beyond memory; it takes about 50 bytes for each byte of text.
 Read next: `short.py`, for prompts.
 """
 

@@ -1,13 +1,9 @@
-"""The small parts of the command line: numbers in words, flags, folders, what to type next."""
+"""The small parts of the command line: numbers in words, heads for a width, what to type next."""
 
 from __future__ import annotations
 
-import json
-import os
-from pathlib import Path
-
 import pytest
-from rinzler.cli import rundir
+
 from rinzler.cli.flags import ModelFlags, heads_for
 from rinzler.cli.invocation import Invocation, typed
 from rinzler.cli.lines import passes
@@ -125,100 +121,3 @@ def test_words_are_quoted_for_the_shell_at_hand(monkeypatch: pytest.MonkeyPatch)
     assert typed(["x", "--prompt", "it's $HOME"]) == """x --prompt 'it'"'"'s $HOME'"""
     monkeypatch.setattr("os.name", "nt")
     assert typed(["x", "--prompt", "two words"]) == 'x --prompt "two words"'
-
-
-# --- folders ----------------------------------------------------------------------------------
-
-
-def test_every_run_gets_the_next_number(tmp_path: Path) -> None:
-    runs = tmp_path / "deep" / "runs"
-    assert rundir.next_free("notes", runs) == runs / "notes-001"
-    assert rundir.next_free("notes", runs) == runs / "notes-002"
-    (runs / "notes-041").mkdir()
-    (runs / "notes-abc").mkdir()
-    (runs / "other-900").mkdir()
-    assert rundir.next_free("notes", runs) == runs / "notes-042"
-    assert (runs / "notes-042").is_dir()
-
-
-def test_a_name_becomes_one_that_every_system_takes(tmp_path: Path) -> None:
-    names = ["My Notes (2).final", "../etc", "ünïcode 日本", "...", "x" * 90]
-    made = [rundir.next_free(name, tmp_path).name for name in names]
-    assert made == [
-        "my-notes-2-final-001", "etc-001", "ünïcode-日本-001", "run-001", "x" * 40 + "-001",
-    ]  # fmt: skip
-
-
-def test_a_number_that_another_run_takes_meanwhile_is_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make = Path.mkdir
-
-    def slow(self: Path, *args: object, **kwargs: object) -> None:
-        if self.name == "notes-001":
-            make(self)  # the other run, a moment earlier
-        make(self, *args, **kwargs)
-
-    monkeypatch.setattr(Path, "mkdir", slow)
-    assert rundir.next_free("notes", tmp_path).name == "notes-002"
-
-
-def test_a_named_folder_is_made_or_taken_if_empty_and_refused_otherwise(tmp_path: Path) -> None:
-    assert rundir.make(tmp_path / "a" / "b").is_dir()
-    assert rundir.make(tmp_path / "a" / "b").is_dir()
-    for name in ("one", "two", "three", "four"):
-        (tmp_path / "a" / "b" / name).touch()
-    with pytest.raises(ConfigError) as caught:
-        rundir.make(tmp_path / "a" / "b")
-    folder = tmp_path / "a" / "b"
-    assert str(caught.value) == (
-        f"the run folder {folder} is not empty (four, one, three, …). Name a new one, --run-dir "
-        f"{folder}-2, or leave --run-dir out and get the next free one in runs"
-    )
-    with pytest.raises(ConfigError, match=r"one is a file, expected a new folder: --run-dir .*one"):
-        rundir.make(tmp_path / "a" / "b" / "one")
-
-
-def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *args: object, **kwargs: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
-    expected = "no run folder can be made at .*: Permission denied. Name another place: --run-dir"
-    with pytest.raises(ConfigError, match=expected):
-        rundir.make(tmp_path / "new")
-    with pytest.raises(ConfigError, match=expected):
-        rundir.next_free("notes", tmp_path / "runs")
-
-
-def test_settings_are_readable_json_in_utf8(tmp_path: Path) -> None:
-    rundir.write_settings(tmp_path, {"name": "ünïcode"})
-    text = (tmp_path / "config.json").read_text(encoding="utf-8")
-    assert "ünïcode" in text
-    assert json.loads(text) == {"name": "ünïcode"}
-    with pytest.raises(ConfigError, match="No such file or directory"):
-        rundir.write_settings(tmp_path / "gone", {})
-
-
-def test_a_file_that_cannot_grow_costs_one_note_and_no_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = rundir.RunFile(tmp_path / "log.jsonl")
-    file.append("a\n")
-    file.append("b\n")
-    assert file.path.read_text(encoding="utf-8") == "a\nb\n"
-    broken = rundir.RunFile(tmp_path / "gone" / "log.jsonl")
-    broken.append("a\n")
-    broken.append("b\n")
-    note = "cannot be written (No such file or directory); the run goes on without\n"
-    assert capsys.readouterr().err == f"note: {broken.path} {note}"
-
-
-def test_the_newest_run_is_the_one_that_saved_last(tmp_path: Path) -> None:
-    assert rundir.newest_run(tmp_path) is None
-    for index, name in enumerate(("b-001", "a-001")):
-        (tmp_path / name).mkdir()
-        saved = tmp_path / name / "step-000001.safetensors"
-        saved.touch()
-        os.utime(saved, (1000 + index, 1000 + index))
-    assert rundir.newest_run(tmp_path) == tmp_path / "a-001"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
-from rinzler.cli import commands, main
+
+from rinzler.cli import commands
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.help import render_help
 from rinzler.cli.parsing import in_flags, make_app
@@ -15,41 +16,35 @@ COMMANDS = ("train", "generate", "backends")
 CHOSEN_LATER = {"vocab_size"}  # by the tokenizer
 
 
-class Typed:
-    """Types a command in this process; `requests` is what reached `rinzler-train`'s body."""
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[TrainRequest]:
+    """What has reached the body of `rinzler-train`, which does nothing here."""
+    reached: list[TrainRequest] = []
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch = monkeypatch
-        self.capsys = capsys
-        self.requests: list[TrainRequest] = []
-        monkeypatch.setattr("rinzler.cli.train.run", self._run)
-
-    def _run(self, request: TrainRequest) -> int:
-        self.requests.append(request)
+    def run(request: TrainRequest) -> int:
+        reached.append(request)
         return 0
 
-    def __call__(self, *words: str) -> tuple[int, str, str]:
-        self.monkeypatch.setattr("sys.argv", list(words))
-        enter = {"rinzler-train": main.train_main, "rinzler-generate": main.generate_main}
-        code = enter.get(words[0], main.main)()
-        captured = self.capsys.readouterr()
-        return code, captured.out, captured.err
-
-    def request(self, *words: str) -> TrainRequest:
-        assert self("rinzler-train", *words) == (0, "", "")
-        return self.requests[-1]
+    monkeypatch.setattr("rinzler.cli.train.run", run)
+    return reached
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    return Typed(monkeypatch, capsys)
+def requested(shell, requests: list[TrainRequest]):
+    """Type flags of `rinzler-train`, and get the request that they make."""
+
+    def typed(*words: str) -> TrainRequest:
+        assert shell("rinzler-train", *words) == (0, "", "")
+        return requests[-1]
+
+    return typed
 
 
 # --- settings are flags -----------------------------------------------------------------------
 
 
-def test_nothing_typed_means_the_defaults_of_the_records(typed: Typed) -> None:
-    request = typed.request()
+def test_nothing_typed_means_the_defaults_of_the_records(requested) -> None:
+    request = requested()
     assert request.training == TrainConfig()
     assert request.model.complete(256) == GPTConfig(256)
     assert request == TrainRequest(
@@ -91,19 +86,19 @@ def every_field() -> list[tuple[type, str, object]]:
     ]
 
 
-@pytest.mark.parametrize(("record", "name", "default"), every_field(), ids=lambda x: str(x))
-def test_every_field_is_a_flag(record: type, name: str, default: object, typed: Typed) -> None:
+@pytest.mark.parametrize(("record", "name", "default"), every_field(), ids=str)
+def test_every_field_is_a_flag(record: type, name: str, default: object, requested) -> None:
     words, expected = other(default)
     flag = name.replace("_", "-")
     flag = f"--no-{flag}" if default is True else f"--{flag}"
     extra = ["--lr", "1"] if name == "min_lr" else []
-    request = typed.request(flag, *words, *extra)
+    request = requested(flag, *words, *extra)
     part = request.model if record is GPTConfig else request.training
     assert getattr(part, name) == expected
 
 
-def test_flags_that_are_no_field(typed: Typed) -> None:
-    request = typed.request(
+def test_flags_that_are_no_field(requested) -> None:
+    request = requested(
         *("a.md", "--corpus", "b*.md", "--corpus=c", "d.md", "--val-fraction", "0.2"),
         *("--no-clip-grad", "--backend", "numpy", "--run-dir", "x", "--quiet", "--plain", "--json"),
     )
@@ -116,8 +111,8 @@ def test_flags_that_are_no_field(typed: Typed) -> None:
     assert request.json
 
 
-def test_everything_after_two_dashes_is_a_name(typed: Typed) -> None:
-    assert typed.request("--steps", "3", "--", "--help", "-x").names == ("--help", "-x")
+def test_everything_after_two_dashes_is_a_name(requested) -> None:
+    assert requested("--steps", "3", "--", "--help", "-x").names == ("--help", "-x")
 
 
 # --- help -------------------------------------------------------------------------------------
@@ -138,8 +133,8 @@ def test_every_flag_is_explained(name: str) -> None:
     assert "rinzler.cli" not in page
 
 
-def test_the_page_of_train_in_groups_with_defaults(typed: Typed) -> None:
-    code, out, err = typed("rinzler-train", "--help")
+def test_the_page_of_train_in_groups_with_defaults(shell) -> None:
+    code, out, err = shell("rinzler-train", "--help")
     assert (code, err) == (0, "")
     assert out.startswith("usage: rinzler-train [FILES...] [options]\n\nTrain a GPT on text")
     lines = out.splitlines()
@@ -152,31 +147,31 @@ def test_the_page_of_train_in_groups_with_defaults(typed: Typed) -> None:
     assert max(map(len, lines)) <= 100
     sizes = [len(group.splitlines()) for group in out.split("\n\n")]
     assert max(sizes) <= 24  # a group fits on the smallest screen
-    assert typed("rinzler-train", "notes.md", "-h") == (code, out, err)
-    assert typed("rinzler", "train", "--help")[1].startswith("usage: rinzler train [FILES...]")
+    assert shell("rinzler-train", "notes.md", "-h") == (code, out, err)
+    assert shell("rinzler", "train", "--help")[1].startswith("usage: rinzler train [FILES...]")
 
 
-def test_the_page_fits_a_narrow_terminal(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_fits_a_narrow_terminal(shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    _, out, _ = typed("rinzler-train", "--help")
+    _, out, _ = shell("rinzler-train", "--help")
     options = out[out.index("\nText\n") :].splitlines()
     assert max(map(len, options)) <= 60
 
 
-def test_the_overview(typed: Typed) -> None:
-    code, out, _ = typed("rinzler")
+def test_the_overview(shell) -> None:
+    code, out, _ = shell("rinzler")
     assert code == 0
     for name in COMMANDS:
         assert f"\n  {name} " in out
-    assert typed("rinzler", "--help")[1] == out
-    assert typed("/x/rinzler/__main__.py", "-h")[1].startswith("usage: python -m rinzler COMMAND")
+    assert shell("rinzler", "--help")[1] == out
+    assert shell("/x/rinzler/__main__.py", "-h")[1].startswith("usage: python -m rinzler COMMAND")
 
 
-def test_the_version(typed: Typed) -> None:
+def test_the_version(shell) -> None:
     from rinzler import __version__
 
     for words in (("rinzler",), ("rinzler-train",), ("rinzler", "backends")):
-        assert typed(*words, "--version") == (0, f"rinzler {__version__}\n", "")
+        assert shell(*words, "--version") == (0, f"rinzler {__version__}\n", "")
 
 
 # --- mistakes ---------------------------------------------------------------------------------
@@ -200,12 +195,12 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("words", "message"), MISTAKES, ids=lambda x: str(x)[:20])
 def test_a_mistake_is_one_line_and_a_pointer(
-    words: list[str], message: str, typed: Typed
+    words: list[str], message: str, shell, requests: list[TrainRequest]
 ) -> None:
-    code, out, err = typed("rinzler-train", *words)
+    code, out, err = shell("rinzler-train", *words)
     assert (code, out) == (2, "")
     assert err == f"error: {message} All options: rinzler-train --help\n"
-    assert not typed.requests
+    assert not requests
 
 
 RANGES = [
@@ -226,10 +221,10 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("words", "message"), RANGES, ids=lambda x: str(x)[:20])
-def test_a_value_out_of_range_is_named_as_it_was_typed(
-    words: list[str], message: str, typed: Typed
+def test_a_value_out_of_range_is_named_as_it_was_shell(
+    words: list[str], message: str, shell
 ) -> None:
-    assert typed("rinzler-train", *words) == (2, "", f"error: {message}\n")
+    assert shell("rinzler-train", *words) == (2, "", f"error: {message}\n")
 
 
 def test_plain_words_in_a_message_stay_words() -> None:
@@ -241,14 +236,14 @@ def test_plain_words_in_a_message_stay_words() -> None:
     assert in_flags("--d-model is 3 (context 4 + 1)", app) == "--d-model is 3 (--context 4 + 1)"
 
 
-def test_too_many_arguments_and_unknown_commands(typed: Typed) -> None:
-    code, _, err = typed("rinzler-generate", "a", "b")
+def test_too_many_arguments_and_unknown_commands(shell) -> None:
+    code, _, err = shell("rinzler-generate", "a", "b")
     assert code == 2
     assert err == "error: 'b' is one argument too many. All options: rinzler-generate --help\n"
-    code, out, err = typed("rinzler", "trian", "notes.md")
+    code, out, err = shell("rinzler", "trian", "notes.md")
     assert (code, out) == (2, "")
     assert err == (
         'error: there is no command "trian". Did you mean train? '
         "(commands: train, generate, backends)\n"
     )
-    assert "Did you mean" not in typed("rinzler", "zzz")[2]
+    assert "Did you mean" not in shell("rinzler", "zzz")[2]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
 from rinzler.cli.live import LiveReporter
@@ -99,7 +100,7 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "skipped    passed over slow",
         "backend    fast (auto: highest priority of fast, numpy)",
         "plan       1,200 steps x 1,024 tokens = 1.23 M tokens · 27 passes over the text",
-        "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits per byte",
+        "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits",
         "validation step 1,200 · loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
         f"saved      {SAVED} (2.6 MB)",
         "── sample after step 1 ──",
@@ -136,6 +137,13 @@ def test_colour_unless_somebody_minds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert colour.search(run(None))
     monkeypatch.setenv("NO_COLOR", "1")
     assert not colour.search(run(None))
+
+
+def test_a_narrow_terminal_gets_whole_words_and_unbroken_commands() -> None:
+    screen = plain(run(None, width=40))
+    assert "\nbackend    fast (auto: highest priority\n           of fast, numpy)\n" in screen
+    command = f"try it     rinzler-generate {PLAN.folder} --prompt "
+    assert command in screen
 
 
 def test_the_bar_never_takes_two_lines() -> None:

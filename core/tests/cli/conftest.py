@@ -1,0 +1,77 @@
+"""A folder with a small text in it, and the commands, called in this process.
+
+`shell("rinzler-train", "fox.txt", …)` returns (exit code, stdout, stderr); `shell.train` adds
+settings that take a moment, `shell.refused` expects one line of error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rinzler.cli import main
+from rinzler.cli.attended import AttendedTrainer
+
+TEXT = "Ünder the räin 🙂 the quick brown fox jumps over the lazy dog, naïvely.\n" * 60
+TINY: dict[str, object] = {
+    "d_model": 16,
+    "layers": 1,
+    "context": 16,
+    "batch_size": 4,
+    "lr": 0.01,
+    "steps": 6,
+    "gen_every": 4,
+    "save_every": 3,
+    "eval_every": 3,
+    "backend": "numpy",
+}
+
+
+def flags(**settings: object) -> list[str]:
+    """TINY with some settings changed, as it would be typed."""
+    merged = {**TINY, **settings}
+    return [
+        word
+        for name, value in merged.items()
+        for word in ("--" + name.replace("_", "-"), str(value))
+    ]
+
+
+class Shell:
+    """A folder to work in, and the commands."""
+
+    text = TEXT  # what fox.txt holds
+    flags = staticmethod(flags)
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
+        self.capsys = capsys
+        self.patch = patch
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        self.patch.setattr("sys.argv", list(words))
+        enter = {"rinzler-train": main.train_main, "rinzler-generate": main.generate_main}
+        code = enter.get(words[0], main.main)()
+        captured = self.capsys.readouterr()
+        return code, captured.out, captured.err
+
+    def train(self, *words: str, **settings: object) -> tuple[int, str, str]:
+        return self("rinzler-train", *words, *flags(**settings))
+
+    def refused(self, *words: str) -> tuple[int, str]:
+        code, out, err = self(*words)
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1, err
+        return code, err.removeprefix("error: ").rstrip("\n")
+
+
+@pytest.fixture
+def shell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shell:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setattr(AttendedTrainer.sample, "__defaults__", (12, 0.8))  # short samples do
+    Path("fox.txt").write_text(TEXT, encoding="utf-8")
+    return Shell(capsys, monkeypatch)

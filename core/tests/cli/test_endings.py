@@ -1,0 +1,195 @@
+"""Every way in which a run can end early, and what its listeners are told."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rinzler import checkpoint
+from rinzler.cli import streams
+from rinzler.errors import OutOfMemoryError
+from rinzler.plugins import events
+from rinzler.train import Evaluated, Stepped, Trainer
+
+
+def test_a_guard_that_stops_the_run(shell) -> None:
+    code, _, err = shell.train("fox.txt", lr=1e30, steps=20, eval_every=0)
+    assert code == 4
+    *_, message, note = err.splitlines()
+    assert message.startswith("error: step ")
+    assert "the weights were left as they were. Try a lower --lr (now 1e+30)" in message
+    path = Path("runs", "fox-001", "step-000003.safetensors")
+    assert note == (
+        f"the last checkpoint is {path}" if path.exists() else "no checkpoint was saved"
+    )
+
+
+def test_too_little_memory_comes_with_a_smaller_command(
+    shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_much(self: Trainer) -> Stepped:
+        raise OutOfMemoryError("no room for 9 GB")
+
+    monkeypatch.setattr(Trainer, "step", too_much)
+    code, _, err = shell.train("fox.txt", accumulate=3)
+    assert code == 3
+    *_, message, saved, smaller = err.splitlines()
+    assert (message, saved) == ("error: no room for 9 GB", "no checkpoint was saved")
+    assert smaller.startswith("in less memory: rinzler-train fox.txt ")
+    assert smaller.endswith(" --batch-size 2 --accumulate 6")
+    _, _, err = shell.train("fox.txt", batch_size=1)
+    assert err.endswith("no checkpoint was saved\n")
+
+
+# --- ways to end early ------------------------------------------------------------------------
+
+
+def signal_in_step(number: int, *signals: int) -> Any:
+    """Trainer.step, with signals that arrive in the middle of one."""
+    step = Trainer.step
+
+    def disturbed(self: Trainer) -> Stepped:
+        if self.steps + 1 == number:
+            for each in signals:
+                signal.raise_signal(each)
+        return step(self)
+
+    return disturbed
+
+
+@pytest.mark.parametrize(
+    ("which", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
+)
+def test_one_signal_ends_the_step_saves_and_leaves(
+    which: int, code: int, name: str, shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(Trainer, "step", signal_in_step(5, which))
+    got, out, err = shell.train("fox.txt", "--json")
+    assert got == code
+    path = Path("runs", "fox-001", "step-000005.safetensors")
+    assert checkpoint.load(path).meta["step"] == 5
+    assert f"stopped    after 5 of 6 steps ({name}) · " in err
+    assert "try it     rinzler-generate" in err
+    end = json.loads(out.splitlines()[-1])
+    assert (end["steps"], end["checkpoint"]) == (5, str(path))
+    assert end["stopped_by"] == signal.Signals(which).name
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_two_signals_leave_at_once(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "step", signal_in_step(5, signal.SIGINT, signal.SIGINT))
+    code, _, err = shell.train("fox.txt")
+    assert code == 130
+    path = Path("runs", "fox-001", "step-000003.safetensors")
+    assert err.endswith(f"the last checkpoint is {path}\n")
+    assert checkpoint.newest(path.parent) == (path, [])
+
+
+def test_validation_need_not_end_first(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluate = Trainer.evaluate
+    ended = []
+
+    def disturbed(self: Trainer, final: bool = False) -> Evaluated:
+        if final:
+            signal.raise_signal(signal.SIGINT)
+        ended.append(final)
+        return evaluate(self, final)
+
+    monkeypatch.setattr(Trainer, "evaluate", disturbed)
+    code, _, err = shell.train("fox.txt")
+    assert (code, ended) == (130, [False])
+    assert checkpoint.newest(Path("runs", "fox-001"))[0].name == "step-000006.safetensors"
+    assert "then       validating on all of the held-back text" in err
+
+
+class ClosedPipe:
+    """A stdout whose reader has gone."""
+
+    def write(self, text: str) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        """Nothing to do."""
+
+
+def test_a_reader_who_leaves_stops_the_run_after_saving(
+    shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "drop_stdout", lambda: None)
+    monkeypatch.setattr(streams, "speak_utf8", lambda: None)
+    monkeypatch.setattr(sys, "stdout", ClosedPipe())
+    code, _, err = shell.train("fox.txt", gen_every=2)
+    assert code == streams.EXIT_BROKEN_PIPE
+    assert "stopped    after 2 of 6 steps (stdout was closed)" in err
+    assert checkpoint.newest(Path("runs", "fox-001"))[0].name == "step-000002.safetensors"
+
+
+# --- what plugins hear ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    said: list[tuple[str, dict[str, Any]]] = []
+
+    def listen(hook: str, **facts: Any) -> None:
+        events._check_facts(hook, facts)
+        said.append((hook.removeprefix("rinzler_"), facts))
+
+    for module in ("records", "train"):
+        monkeypatch.setattr(f"rinzler.cli.{module}.emit", listen)
+    return said
+
+
+def test_plugins_hear_of_everything_in_order(
+    shell, heard: list[tuple[str, dict[str, Any]]]
+) -> None:
+    shell.train("fox.txt", steps=3)
+    assert [hook for hook, _ in heard] == [
+        *("train_start", "step_end", "step_end", "step_end", "eval_end"),
+        *("checkpoint_saved", "train_end"),
+    ]
+    run = heard[0][1]["run"]
+    assert run.directory == Path("runs", "fox-001")
+    assert run.config["training"]["steps"] == 3
+    assert heard[3][1]["step"] == 3
+    assert set(heard[4][1]["metrics"]) == {"val_loss"}
+    assert heard[5][1]["path"] == run.directory / "step-000003.safetensors"
+    assert heard[-1][1]["error"] is None
+
+
+def test_plugins_hear_of_an_end_by_error(
+    shell, heard: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trainer, "step", signal_in_step(2, signal.SIGINT, signal.SIGINT))
+    shell.train("fox.txt")
+    hook, facts = heard[-1]
+    assert hook == "train_end"
+    assert isinstance(facts["error"], KeyboardInterrupt)
+
+
+# --- interrupted outside of a run -------------------------------------------------------------
+
+
+def test_ctrl_c_before_the_first_step(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(request: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rinzler.cli.train.prepare", interrupted)
+    assert shell.train("fox.txt") == (130, "", "stopped\n")
+    assert not Path("runs").exists()
+
+
+def test_a_bug_keeps_its_traceback(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(request: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("rinzler.cli.train.prepare", broken)
+    with pytest.raises(ZeroDivisionError):
+        shell.train("fox.txt")
