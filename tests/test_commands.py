@@ -102,7 +102,7 @@ def test_json_lines_and_a_terminal_that_knows_ascii_only(shell: Shell) -> None:
     code, out, err = shell.run("rinzler", "train", "fox.txt", *TINY, "--steps", "2", "--json")
     assert code == 0
     events = [json.loads(line)["event"] for line in out.splitlines()]
-    assert events == ["start", "step", "step", "validation", "checkpoint", "sample", "end"]
+    assert events == ["start", "step", "step", "checkpoint", "validation", "sample", "end"]
     assert err.startswith("corpus     fox ")
 
 

@@ -189,12 +189,13 @@ def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
     while trainer.steps < config.steps:
         yield trainer.step()
         done, last = trainer.steps, trainer.steps == config.steps
+        # Saved first: a validation may take long, and nothing done so far may hang on it.
+        if folder is not None and (last or _due(done, config.save_every)):
+            yield save(trainer, folder)
         if last or _due(done, config.eval_every):
             yield trainer.evaluate(final=last)
         if _due(done, config.gen_every) and not last:
             yield trainer.sample()
-        if folder is not None and (last or _due(done, config.save_every)):
-            yield save(trainer, folder)
     yield trainer.sample()
 
 

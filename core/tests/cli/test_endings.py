@@ -152,15 +152,15 @@ def test_plugins_hear_of_everything_in_order(
 ) -> None:
     shell.train("fox.txt", steps=3)
     assert [hook for hook, _ in heard] == [
-        *("train_start", "step_end", "step_end", "step_end", "eval_end"),
-        *("checkpoint_saved", "train_end"),
+        *("train_start", "step_end", "step_end", "step_end", "checkpoint_saved"),
+        *("eval_end", "train_end"),
     ]
     run = heard[0][1]["run"]
     assert run.directory == Path("runs", "fox-001")
     assert run.config["training"]["steps"] == 3
     assert heard[3][1]["step"] == 3
-    assert set(heard[4][1]["metrics"]) == {"val_loss"}
-    assert heard[5][1]["path"] == run.directory / "step-000003.safetensors"
+    assert set(heard[5][1]["metrics"]) == {"val_loss"}
+    assert heard[4][1]["path"] == run.directory / "step-000003.safetensors"
     assert heard[-1][1]["error"] is None
 
 

@@ -72,8 +72,8 @@ def test_json_is_all_that_stdout_holds(shell) -> None:
     assert code == 0
     events = [json.loads(line) for line in out.splitlines()]
     assert [event["event"] for event in events] == [
-        *("start", "step", "step", "step", "validation", "checkpoint", "step", "sample"),
-        *("step", "step", "validation", "checkpoint", "sample", "end"),
+        *("start", "step", "step", "step", "checkpoint", "validation", "step", "sample"),
+        *("step", "step", "checkpoint", "validation", "sample", "end"),
     ]
     keys = {event["event"]: set(event) - {"event"} for event in events}
     assert keys == {
@@ -95,7 +95,7 @@ def test_json_is_all_that_stdout_holds(shell) -> None:
     assert start["parameters"] == 7664
     assert end["steps"] == 6
     assert end["stopped_by"] is None
-    assert end["val_loss"] == events[-4]["loss"]
+    assert end["val_loss"] == events[-3]["loss"]
     assert end["val_bits_per_byte"] == pytest.approx(end["val_loss"] / 0.6931471805599453)
     assert Path("here", "metrics.jsonl").read_text(encoding="utf-8") == out
     assert "── sample" not in err

@@ -217,7 +217,7 @@ def test_one_module_under_two_entry_points(site, backends):
 
 def test_a_hook_of_a_newer_rinzler_may_be_optional(site, backends):
     source = backends("'new', 'm:f'")
-    source += "@hookimpl(optionalhook=True)\ndef rinzler_tokenizers():\n    return []\n"
+    source += "@hookimpl(optionalhook=True)\ndef rinzler_of_next_year():\n    return []\n"
     site.install_plugin("new", source)
     site.plugins()
     assert site.report("new").state == "ready"

@@ -250,8 +250,8 @@ def test_two_entry_points_of_one_name_are_both_left_out(site):
     site.plugins()
     assert plugin_options() == []
     assert why_no_option("--csv-one") == (
-        "plugin csv (two 1.0): its name is also that of one 1.0; uninstall one of them, or keep "
-        "one out: RINZLER_BLOCK=one"
+        "plugin csv (one 1.0): its name is also that of two 1.0; uninstall one of them, or keep "
+        "one out: RINZLER_BLOCK=two"
     )
 
 

@@ -20,6 +20,8 @@ from rinzler_numpy.scratch import scratch
 POSITIONS = 32  # in one block; more would skip less of the triangle, fewer make small products
 SCORES = 512 * 1024  # bytes of scores at one time: five passes go over them
 
+FUTURE = np.triu(np.ones((POSITIONS, POSITIONS), bool), 1)  # [query, key]
+
 
 def heads_of(x: np.ndarray, heads: int) -> np.ndarray:
     """(B, T, H·D) -> a view (B, H, T, D)."""
@@ -48,8 +50,8 @@ def positions(time: int) -> Iterator[slice]:
 
 def hide_future(scores: np.ndarray) -> None:
     """−inf where the key comes after the query, in the square (..., n, n) on the diagonal."""
-    future = np.triu(np.ones(scores.shape[-2:], bool), 1)
-    np.copyto(scores, -inf, where=future)
+    n = scores.shape[-1]
+    np.copyto(scores, -inf, where=FUTURE[:n, :n])
 
 
 def attention(y: np.ndarray, lse: np.ndarray, qkv: np.ndarray, *, heads: int) -> None:

@@ -76,7 +76,7 @@ def contested(kind: str, name: str, source: str, offers: Sequence[Offer[Any]]) -
     mend = f"Ask for {full}, or uninstall one of them"
     if kind == "tokenizer" and source:  # nobody can ask for another name in a checkpoint
         out = min(offer.plugin.distribution for offer in offers)
-        mend = f"Uninstall one of them, or keep it out: RINZLER_BLOCK={out}"
+        mend = f"Uninstall one of them, or keep one out: RINZLER_BLOCK={out}"
     return ERRORS[kind](f"{_asked(kind, name, source)} is offered by {holders}. {mend}")
 
 

@@ -172,16 +172,15 @@ def why_no_option(typed: str) -> str:
 
     known = plugins()
     known.describe()
-    for plugin in known.found:
-        stem = plugin.name.replace("_", "-")
-        if not re.match(rf"--(no-)?{re.escape(stem)}(-|$)", typed):
+    for plugin in sorted(known.found, key=lambda each: (each.name, each.distribution)):
+        stem = re.escape(plugin.name.replace("_", "-"))
+        if re.match(rf"--(no-)?{stem}(-|$)", typed) is None:
             continue
-        if plugin.status.state in ("broken", "blocked"):
-            return (
-                f"plugin {plugin.name} ({plugin}) is {plugin.status.state}: {plugin.status.reason}"
-            )
+        status = plugin.status
+        if status.state in ("broken", "blocked"):
+            return f"plugin {plugin.name} ({plugin}) is {status.state}: {status.reason}"
         for offer in plugin.offers:
-            if isinstance(offer.info, PluginOptions):
-                reason = offer.status.reason or known.clash(offer)
-                return f"plugin {plugin.name} ({plugin}): {reason}" if reason else ""
+            reason = offer.status.reason or known.clash(offer)
+            if offer.kind == PluginOptions.KIND and reason:
+                return f"plugin {plugin.name} ({plugin}): {reason}"
     return ""
