@@ -12,6 +12,7 @@ import pytest
 
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
+from rinzler.plugins import manager
 
 TEXT = "Ünder the räin 🙂 the quick brown fox jumps over the lazy dog, naïvely.\n" * 60
 TINY: dict[str, object] = {
@@ -72,6 +73,8 @@ def shell(
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv("RINZLER_PLUGINS", "numpy,corpus")  # not what else may be installed here
+    monkeypatch.setattr(manager, "_plugins", None)
     monkeypatch.setattr(AttendedTrainer.sample, "__defaults__", (12, 0.8))  # short samples do
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     return Shell(capsys, monkeypatch)

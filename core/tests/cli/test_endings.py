@@ -158,8 +158,10 @@ def test_plugins_hear_of_everything_in_order(
     run = heard[0][1]["run"]
     assert run.directory == Path("runs", "fox-001")
     assert run.config["training"]["steps"] == 3
+    assert heard[0][1]["step"] == 0
     assert heard[3][1]["step"] == 3
-    assert set(heard[5][1]["metrics"]) == {"val_loss"}
+    assert set(heard[3][1]) == {"run", "step", "loss", "lr", "grad_norm", "tokens_per_second"}
+    assert set(heard[5][1]["metrics"]) == {"val_loss", "val_bpb"}
     assert heard[4][1]["path"] == run.directory / "step-000003.safetensors"
     assert heard[-1][1]["error"] is None
 

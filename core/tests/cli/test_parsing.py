@@ -57,6 +57,7 @@ def test_nothing_typed_means_the_defaults_of_the_records(requested) -> None:
         quiet=False,
         plain=False,
         json=False,
+        options={},
     )
 
 

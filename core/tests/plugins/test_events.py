@@ -11,9 +11,15 @@ from rinzler.errors import PluginError
 from rinzler.plugins import RunInfo, emit, open_device
 
 FACTS = {
-    "rinzler_train_start": {},
-    "rinzler_step_end": {"step": 7, "loss": 1.5, "tokens_per_second": 4e4},
-    "rinzler_eval_end": {"step": 7, "metrics": {"val_loss": 1.25}},
+    "rinzler_train_start": {"step": 6},
+    "rinzler_step_end": {
+        "step": 7,
+        "loss": 1.5,
+        "lr": 1e-3,
+        "grad_norm": 0.5,
+        "tokens_per_second": 4e4,
+    },
+    "rinzler_eval_end": {"step": 7, "metrics": {"val_loss": 1.25, "val_bpb": 1.75}},
     "rinzler_checkpoint_saved": {"path": Path("model.safetensors")},
     "rinzler_train_end": {"error": None},
 }
@@ -40,9 +46,9 @@ def test_every_event_arrives_with_its_facts(site, run):
     for hook, facts in FACTS.items():
         emit(hook, run=run, **facts)
     assert heard_by("logger") == [
-        ("rinzler_train_start", 3, None),
-        ("rinzler_step_end", 3, 7, 1.5, 4e4),
-        ("rinzler_eval_end", 3, 7, {"val_loss": 1.25}),
+        ("rinzler_train_start", 3, 6),
+        ("rinzler_step_end", 3, 7, 1.5, 1e-3, 0.5, 4e4),
+        ("rinzler_eval_end", 3, 7, {"val_loss": 1.25, "val_bpb": 1.75}),
         ("rinzler_checkpoint_saved", 3, Path("model.safetensors")),
         ("rinzler_train_end", 3, None),
     ]
@@ -55,7 +61,7 @@ def test_a_listener_asks_for_what_it_wants(site, run):
     source = HEARD + "@hookimpl\ndef rinzler_step_end(loss):\n    heard.append(loss)\n"
     site.install_plugin("lossy", source)
     site.plugins()
-    emit("rinzler_step_end", run=run, step=1, loss=2.5, tokens_per_second=1.0)
+    emit("rinzler_step_end", run=run, **FACTS["rinzler_step_end"] | {"loss": 2.5})
     assert heard_by("lossy") == [2.5]
 
 
@@ -66,7 +72,7 @@ def test_listeners_may_ask_to_be_first_or_last(site, run):
         source += f"def rinzler_train_start():\n    heard.append({name!r})\n"
         site.install_plugin(name, source)
     site.plugins()
-    emit("rinzler_train_start", run=run)
+    emit("rinzler_train_start", run=run, step=0)
     assert sys.modules["shared_list"].heard == ["first", "middle", "last"]
 
 
@@ -78,7 +84,7 @@ def test_a_raising_listener_is_dropped_and_the_others_go_on(site, run, caplog, c
     site.install_plugin("bad", source)
     site.plugins()
     for step in (1, 2, 3):
-        emit("rinzler_step_end", run=run, step=step, loss=1.0, tokens_per_second=1.0)
+        emit("rinzler_step_end", run=run, **FACTS["rinzler_step_end"] | {"step": step})
     emit("rinzler_train_end", run=run, error=None)
     assert heard_by("bad") == [1]
     assert [each[2] for each in heard_by("logger")] == [1, 2, 3, None]
@@ -101,7 +107,7 @@ def test_a_dropped_listener_keeps_its_backend(site, run, backends):
         "from rinzler.plugins import BackendInfo, hookimpl\n" + source, encoding="utf-8"
     )
     plugins = site.plugins()
-    emit("rinzler_train_start", run=run)
+    emit("rinzler_train_start", run=run, step=0)
     assert open_device("stranger").name == "stranger"
     states = {each.kind: each.state for each in plugins.reports()}
     assert states == {"backend": "open", "events": "broken"}
@@ -113,7 +119,7 @@ def test_ctrl_c_in_a_listener_stops_the_run(site, run):
     )
     site.plugins()
     with pytest.raises(KeyboardInterrupt):
-        emit("rinzler_train_start", run=run)
+        emit("rinzler_train_start", run=run, step=0)
 
 
 def test_strict_makes_a_raising_listener_an_error(site, run, monkeypatch):
@@ -121,7 +127,7 @@ def test_strict_makes_a_raising_listener_an_error(site, run, monkeypatch):
     site.plugins()
     monkeypatch.setenv("RINZLER_STRICT_PLUGINS", "1")
     with pytest.raises(PluginError, match=r"bad \(rinzler-bad\): rinzler_train_start raised Zero"):
-        emit("rinzler_train_start", run=run)
+        emit("rinzler_train_start", run=run, step=0)
 
 
 def test_the_run_is_read_only(tmp_path):

@@ -10,7 +10,6 @@ missing here (the README lists them) run as core's default. Read next: `scratch.
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Callable
 from functools import wraps
@@ -31,6 +30,7 @@ from rinzler_numpy import (
     reduce,
     update,
 )
+from rinzler_numpy.workers import hold_blas_to_one_thread, workers
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 DTYPES = {name: np.dtype(name) for name in ("float32", "float64", "int32")}
@@ -63,12 +63,12 @@ def quiet(kernel: Callable[..., None]) -> Callable[..., None]:
 
 
 def device_text() -> str:
-    """For people: "x86_64, 2 cores, numpy 2.4.6 with scipy-openblas 0.3.31"."""
+    """For people: "x86_64, 2 threads, numpy 2.4.6 with scipy-openblas 0.3.31"."""
     config: Any = np.show_config(mode="dicts")
     blas = config.get("Build Dependencies", {}).get("blas", {})
     library = f"{blas.get('name', 'an unknown BLAS')} {blas.get('version', '')}".strip()
-    cores = os.cpu_count() or 1
-    return f"{platform.machine()}, {cores} cores, numpy {np.__version__} with {library}"
+    threads = f"{workers.count} threads" if workers.count > 1 else "1 thread"
+    return f"{platform.machine()}, {threads}, numpy {np.__version__} with {library}"
 
 
 class NumpyBackend(Backend):
@@ -77,6 +77,7 @@ class NumpyBackend(Backend):
     name = "numpy"
 
     def __init__(self) -> None:
+        hold_blas_to_one_thread()
         self.caps = Caps(dtypes=tuple(DTYPES), alignment=ALIGNMENT, device_text=device_text())
         self.kernels = {
             op: quiet(kernel) for family in FAMILIES for op, kernel in family.KERNELS.items()
@@ -101,6 +102,9 @@ class NumpyBackend(Backend):
 
     def download(self, handle: np.ndarray, host: np.ndarray) -> None:
         np.copyto(host, handle)
+
+    def set_threads(self, count: int) -> None:
+        workers.resize(count)
 
     def synchronize(self) -> None:
         """Nothing is ever under way."""

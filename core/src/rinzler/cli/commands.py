@@ -3,13 +3,14 @@
 Everything that a help page says stands here or in the records of `config.py`. The functions only
 hand over, and import what does the work when they are called: to explain a flag should not take
 loading an array library.
-Leaves out: parsing (`parsing.py`). Read next: `train.py`.
+Leaves out: parsing (`parsing.py`), and the flags that plugins add. Read next: `extras.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -38,6 +39,7 @@ class TrainRequest:
     quiet: bool
     plain: bool
     json: bool
+    options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
 
 
 def train(
@@ -71,6 +73,7 @@ def train(
     json: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="one JSON object per event on stdout")
     ] = False,
+    options: Annotated[Mapping[str, Any] | None, Parameter(parse=False)] = None,
 ) -> int:
     """Train a GPT on text, and keep it in a folder.
 
@@ -89,6 +92,7 @@ def train(
         quiet=quiet,
         plain=plain,
         json=json,
+        options=options or {},
     )
     return run(request)
 

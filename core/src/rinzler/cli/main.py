@@ -71,6 +71,13 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
         sys.stdout.write(_version())
         return EXIT_OK
     command: parsing.Command = getattr(commands, name)
+    hints: dict[str, parsing.WhyUnknown] = {}
+    if name == "train":
+        from rinzler.cli.extras import with_plugin_options
+        from rinzler.plugins import why_no_option
+
+        command = with_plugin_options(command)
+        hints["why_unknown"] = why_no_option
     app = parsing.make_app(command)
     if "--help" in options or "-h" in options:
         from rinzler.cli.help import render_help
@@ -78,7 +85,7 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
         sys.stdout.write(render_help(app, command, program))
         return EXIT_OK
     try:
-        return parsing.parse(app, program, tokens)()
+        return parsing.parse(app, program, tokens, **hints)()
     except (ConfigError, DataError) as error:
         message = parsing.in_flags(str(error), app)
         raise type(error)(message) from error

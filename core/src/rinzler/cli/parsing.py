@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from cyclopts import App, Parameter, convert
@@ -26,9 +27,17 @@ from cyclopts.exceptions import (
 
 from rinzler.errors import ConfigError
 
-KINDS = {int: "a whole number", float: "a number", bool: "yes or no", str: "some text"}
+KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "yes or no",
+    str: "some text",
+    Path: "a path",
+}
+ALWAYS = {"--help", "-h", "--version"}  # which `main.py` looks for
 
 Command = Callable[..., int]
+WhyUnknown = Callable[[str], str]  # from an option that is not there to a reason, or ""
 
 
 def make_app(command: Command) -> App:
@@ -39,12 +48,17 @@ def make_app(command: Command) -> App:
     return app
 
 
-def parse(app: App, program: str, tokens: Sequence[str]) -> Callable[[], int]:
-    """The call that was typed. Raises ConfigError for what cannot be understood or is not valid."""
+def parse(
+    app: App, program: str, tokens: Sequence[str], why_unknown: WhyUnknown = lambda typed: ""
+) -> Callable[[], int]:
+    """The call that was typed. Raises ConfigError for what cannot be understood or is not valid.
+
+    `why_unknown` may know why there is no such option; an empty answer says that it does not.
+    """
     try:
         command, bound, *_ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        what = _explain(error, app)
+        what = _explain(error, app, why_unknown)
         end = "" if what.endswith("?") else "."
         raise ConfigError(f"{what}{end} All options: {program} --help") from error
     return lambda: command(*bound.args, **bound.kwargs)
@@ -63,18 +77,25 @@ def in_flags(message: str, app: App) -> str:
     return message
 
 
+def all_names(app: App) -> set[str]:
+    """Everything that the command understands as an option: --bias, --no-bias, -v."""
+    found = {name for each in app.assemble_argument_collection() for name in each.names}
+    return {name for name in found if name.startswith("-")} | ALWAYS
+
+
 def _convert(kind: Any, tokens: Sequence[Any]) -> Any:
-    return int(tokens[0].value) if kind is int else convert(kind, tokens)
+    return int(tokens[0].value) if _plain_kind(kind) is int else convert(kind, tokens)
 
 
-def _explain(error: CycloptsError, app: App) -> str:
+def _explain(error: CycloptsError, app: App, why_unknown: WhyUnknown) -> str:
     """What is wrong, in one line without its full stop."""
     argument = error.argument
     expected = KINDS.get(_plain_kind(argument.hint), "a value") if argument else "a value"
     if isinstance(error, UnknownOptionError):
         typed = (error.token.keyword or error.token.value).partition("=")[0]
         near = difflib.get_close_matches(typed, _flags(app), n=1)
-        return f"unknown option {typed}" + (f". Did you mean {near[0]}?" if near else "")
+        hint = why_unknown(typed) or (f"Did you mean {near[0]}?" if near else "")
+        return f"unknown option {typed}" + (f". {hint}" if hint else "")
     if isinstance(error, CoercionError) and error.token and argument:
         return f"{argument.name} is {error.token.value!r}, expected {expected}"
     if isinstance(error, MissingArgumentError) and argument and argument.index is None:

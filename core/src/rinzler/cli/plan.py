@@ -17,6 +17,7 @@ from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.corpus import Documents, gather
+from rinzler.cli.extras import plain
 from rinzler.cli.invocation import Invocation
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import ByteTokenizer, CorpusSummary, corpus_summary, split
@@ -110,6 +111,7 @@ def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[
         },
         "model": plan.model.to_json(),
         "training": plan.training.to_json(),
+        "options": plain(request.options),
         "backend": {"name": plan.backend.name, "reason": plan.backend.reason},
         "versions": _versions(plan.backend.name),
     }

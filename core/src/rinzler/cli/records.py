@@ -106,19 +106,20 @@ class SamplesFile(Listener):
 class PluginEvents(Listener):
     """What plugins hear of a run. Its end is told by `train.py`: an error is one too."""
 
-    def __init__(self, run: RunInfo) -> None:
+    def __init__(self, run: RunInfo, steps: int) -> None:
         self.run = run
+        self.steps = steps  # done before this process
 
     def started(self, plan: Plan) -> None:
-        emit("rinzler_train_start", run=self.run)
+        self.plan = plan
+        emit("rinzler_train_start", run=self.run, step=self.steps)
 
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
-            pace = event.tokens_per_second
-            facts = {"step": event.step, "loss": event.loss, "tokens_per_second": pace}
-            emit("rinzler_step_end", run=self.run, **facts)
+            emit("rinzler_step_end", run=self.run, **asdict(event))
         elif isinstance(event, Evaluated):
-            metrics = {"val_loss": event.loss}
+            bits = self.plan.bits_per_byte(event.loss)
+            metrics = {"val_loss": event.loss, "val_bpb": bits}
             emit("rinzler_eval_end", run=self.run, step=event.step, metrics=metrics)
         elif isinstance(event, Saved):
             emit("rinzler_checkpoint_saved", run=self.run, path=event.path)

@@ -40,7 +40,7 @@ def run(request: TrainRequest) -> int:
         trainer, plan = prepare(request)
     config = settings(plan, request, Invocation.of_this_process())
     rundir.write_settings(plan.folder, config)
-    return Run(request, trainer, plan).drive(RunInfo(plan.folder, config))
+    return Run(request, trainer, plan).drive(RunInfo(plan.folder, config, request.options))
 
 
 class Run:
@@ -59,7 +59,7 @@ class Run:
 
     def drive(self, info: RunInfo) -> int:
         """To the last step, or to where somebody stops it."""
-        self.listeners.append(PluginEvents(info))
+        self.listeners.append(PluginEvents(info, self.trainer.steps))
         error: BaseException | None = None
         try:
             return self._drive()

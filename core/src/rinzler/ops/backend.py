@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from rinzler.errors import BackendError
 from rinzler.ops.spec import Specs
 
 # Major must match between core and a backend; minor only adds optional ops and attributes.
@@ -59,6 +60,10 @@ class Backend(ABC):
     @abstractmethod
     def synchronize(self) -> None:
         """Return when all earlier calls are done."""
+
+    def set_threads(self, count: int) -> None:
+        """How many threads of the CPU kernels may use from now on; optional."""
+        raise BackendError(f"backend {self.name!r} has no threads to set: leave --threads out")
 
     def supports(self, op: str, specs: Specs) -> bool:
         """Whether the kernel of an op with a default takes these operands; else core runs that."""

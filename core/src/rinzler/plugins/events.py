@@ -1,9 +1,8 @@
 """Telling plugins what happens in a run, without letting them disturb it.
 
-`emit("rinzler_step_end", run=run, step=7, loss=1.9, tokens_per_second=40000.0)` calls every
-implementation of that hook. They get numbers and paths of the host, never tensors. One that raises
-costs a line on stderr, and its plugin hears nothing more in this process: a broken logger must not
-end a night's training.
+`emit("rinzler_train_start", run=run, step=0)` calls every implementation of that hook. They get
+numbers and paths of the host, never tensors. One that raises costs a line on stderr, and its
+plugin hears nothing more in this process: a broken logger must not end a night's training.
 
 Leaves out: the hooks themselves (`hookspecs.py`). Read next: `corpora.py`.
 """

@@ -71,28 +71,34 @@ def rinzler_options() -> type:  # type: ignore[empty-body]
 
 
 @hookspec
-def rinzler_train_start(run: RunInfo) -> None:
-    """A run is about to take its first step, fresh or resumed.
+def rinzler_train_start(run: RunInfo, step: int) -> None:
+    """A run is about to go on from `step`: 0 if it is fresh, else that of the checkpoint.
 
-    `run` carries the run's directory and its configuration, both read-only. If an implementation
-    raises: one line on stderr, and its plugin hears no more events in this process.
+    A run that resumes does the steps after `step` again: what was noted of them is obsolete.
+    `run` carries the run's directory, its configuration and the plugin's options, all read-only.
+    If an implementation raises: one line on stderr, and its plugin hears no more events in this
+    process.
     """
 
 
 @hookspec
-def rinzler_step_end(run: RunInfo, step: int, loss: float, tokens_per_second: float) -> None:
+def rinzler_step_end(
+    run: RunInfo, step: int, loss: float, lr: float, grad_norm: float, tokens_per_second: float
+) -> None:
     """One optimizer step is done.
 
     `step` counts from 1 since the start of the run, resumed or not; `loss` is the batch's mean in
-    nats per token; both are numbers on the host already. Raising: as in `rinzler_train_start`.
+    nats per token; `lr` is the rate that was used and `grad_norm` the gradient's norm before
+    clipping. All are numbers on the host already. Raising: as in `rinzler_train_start`.
     """
 
 
 @hookspec
 def rinzler_eval_end(run: RunInfo, step: int, metrics: Mapping[str, float]) -> None:
-    """The validation text has been measured after `step`; `metrics["val_loss"]` is in nats.
+    """The validation text has been measured after `step`.
 
-    Raising: as in `rinzler_train_start`.
+    `metrics["val_loss"]` is in nats per token, `metrics["val_bpb"]` in bits per byte of text; more
+    may come. Raising: as in `rinzler_train_start`.
     """
 
 

@@ -2,7 +2,7 @@
 
 This file is the whole plugin: a dataclass whose fields become flags, and a function for each event
 that it wants to hear of. The entry point `csv` in pyproject.toml names it, so the flags begin with
-`--csv-`. Nothing is kept between two events: each row is appended and on disk at once.
+`--csv-`. Nothing is kept between two events: each row is appended to the file at once.
 
 Leaves out: anything that computes. Copy it to begin a plugin of your own; README.md goes through
 it. Read next: `rinzler/plugins/hookspecs.py`, all hooks and when they fire.
@@ -56,7 +56,9 @@ def rinzler_train_start(run: RunInfo, step: int) -> None:
     header, *rows = [tuple(row) for row in csv.reader(io.StringIO(whole))] or [COLUMNS]
     if header != COLUMNS:
         raise ValueError(f"{path} has other columns, expected {', '.join(COLUMNS)}. Move it away")
-    write(path, "w", header, *(row for row in rows if int(row[0]) <= step))
+    part = path.with_name(f"{path.name}.part")
+    write(part, "w", header, *(row for row in rows if int(row[0]) <= step))
+    part.replace(path)
 
 
 @hookimpl
@@ -82,6 +84,6 @@ def table(run: RunInfo) -> Path | None:
 
 
 def write(path: Path, mode: str, *rows: tuple[object, ...]) -> None:
-    """Rows, on disk when this returns, so that a run that is killed loses none."""
+    """Rows, out of our hands when this returns, so that a run that is killed loses none."""
     with path.open(mode, encoding="utf-8", newline="") as file:
         csv.writer(file).writerows(rows)
