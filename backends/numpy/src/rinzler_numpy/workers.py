@@ -53,7 +53,7 @@ class Workers:
         self.pool = None
         self.count = count
 
-    def each(self, work: Callable[[Any], None], blocks: Iterable[Any]) -> None:
+    def each(self, work: Callable[[Any], object], blocks: Iterable[Any]) -> None:
         """work(block) for every block, in no particular order; raises what a block raised."""
         todo = list(blocks)
         if self.count == 1 or len(todo) == 1:

@@ -29,7 +29,7 @@ def gather(names: Sequence[str]) -> tuple[str, Documents]:
     documents = _read(paths) if paths else []
     for name in installed:
         documents += load_corpus(name)
-    if names == installed[:1]:
+    if list(names) == installed[:1]:
         return names[0], documents
     return _title(names, documents), documents
 
