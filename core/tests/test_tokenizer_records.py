@@ -120,6 +120,25 @@ def test_merges_that_describe_a_terabyte() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "pairs", [((97, 98), (257, 99), (258, 97)), ((98, 97), (99, 257), (97, 258))]
+)
+def test_the_bytes_of_both_sides_count(monkeypatch: pytest.MonkeyPatch, pairs: Any) -> None:
+    monkeypatch.setattr(module, "MOST_BYTES", 2 + 3 + 4)
+    assert len(BPETokenizer(pairs).token_bytes(259)) == 4
+    monkeypatch.setattr(module, "MOST_BYTES", 2 + 3 + 4 - 1)
+    with pytest.raises(
+        DataError, match="merge 2 of the tokenizer is .* more than 8 bytes together"
+    ):
+        BPETokenizer(pairs)
+
+
+def test_zero_is_a_byte_like_any_other() -> None:
+    tokenizer = train_bpe(["\0a\0a b\0b\0"], 9)
+    assert tokenizer.merges == ((0, 97), (98, 0))
+    assert tokenizer_from_json(tokenizer.to_json()) == tokenizer
+
+
 def test_training_makes_nothing_that_would_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "a" * 500
     assert train_bpe([text], 9).vocab_size == 257 + 8

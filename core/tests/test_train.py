@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -12,21 +13,14 @@ import pytest
 
 from rinzler import checkpoint
 from rinzler.checkpoint import Checkpoint
+from rinzler.config import OPTIMIZERS
 from rinzler.data import ByteTokenizer, Split, split
-from rinzler.errors import CheckpointError, ConfigError, NumericsError
+from rinzler.errors import CheckpointError, ConfigError, DivergenceError, NumericsError
+from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.generate import generate, generate_ids, next_probabilities
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.plugins import open_device
-from rinzler.train import (
-    Evaluated,
-    Sampled,
-    Saved,
-    Stepped,
-    TrainConfig,
-    Trainer,
-    load_model,
-    train,
-)
+from rinzler.train import TrainConfig, Trainer, load_model, train
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
 SETTINGS = TrainConfig(
@@ -205,3 +199,55 @@ def test_a_checkpoint_of_something_else_is_refused() -> None:
     other = trainer(shape=replace(SHAPE, layers=2))
     with pytest.raises(CheckpointError, match="these weights are of another model"):
         other.restore(good)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_optimizer_by_its_name_learns_and_resumes(optimizer: str) -> None:
+    lr = {"sgd": 0.5, "momentum": 0.05}.get(optimizer, 1e-2)
+    settings = replace(SETTINGS, optimizer=optimizer, lr=lr, cosine=False, accumulate=1)
+    straight, stopped = trainer(settings), trainer(settings)
+    losses = [straight.step().loss for _ in range(12)]
+    assert losses[-1] < losses[0]
+    for _ in range(5):
+        stopped.step()
+    again = trainer(settings)
+    again.restore(stopped.snapshot())
+    assert [again.step().loss for _ in range(7)] == losses[5:]
+
+
+def test_an_unknown_optimizer_is_named() -> None:
+    with pytest.raises(ConfigError, match="optimizer is 'lion', expected adamw, adam"):
+        replace(SETTINGS, optimizer="lion")
+
+
+def far_apart(**limits: float | None) -> Trainer:
+    """A run whose validation text has nothing in common with what it learns by heart."""
+    settings = replace(SETTINGS, steps=40, eval_every=20, gen_every=0, save_every=0, **limits)
+    data = Split(text().train % 128, (text().val + 7) % 128, "unlike anything")
+    return Trainer(GPT(SHAPE, seed=1), ByteTokenizer(), data, settings)
+
+
+def test_the_divergence_monitor_warns_in_numbers() -> None:
+    events = list(train(far_apart(div_warn=20.0)))
+    warnings = [event for event in events if isinstance(event, Diverging)]
+    assert [event.step for event in warnings] == [20, 40]
+    for event in warnings:
+        assert event.gap == pytest.approx(100 * (event.val_loss / event.train_loss - 1))
+        assert not event.critical
+    assert not [e for e in train(trainer()) if isinstance(e, Diverging)]
+
+
+def collect(source: Iterator[Event], into: list[Event]) -> None:
+    for event in source:
+        into.append(event)
+
+
+def test_a_critical_gap_saves_and_stops(tmp_path: Path) -> None:
+    events: list[Event] = []
+    with pytest.raises(DivergenceError, match=r"stopped at step 20: .* div_crit is 30 %") as caught:
+        collect(train(far_apart(div_crit=30.0), tmp_path), events)
+    assert caught.value.exit_code == 4
+    assert isinstance(events[-2], Diverging)
+    assert events[-2].critical
+    assert isinstance(events[-1], Saved)
+    assert checkpoint.load(events[-1].path).meta["step"] == 20

@@ -92,6 +92,7 @@ def attention_bwd(rng: np.random.Generator) -> Hosts:
 CASES: dict[str, tuple[str, Maker]] = {
     "matmul 2-D": ("matmul", matmul((PRODUCT // 8000 + 3,), 1000, 3)),
     "matmul 3-D": ("matmul", matmul((5, 300), PRODUCT // 8000, 3)),
+    "linear": ("linear", one((N, C), (C, 50), (50,))),
     "gelu": ("gelu", one((N, C))),
     "gelu_bwd": ("gelu_bwd", one((N, C), (N, C))),
     "layer_norm": ("layer_norm", one((N, C), (C,), (C,), eps=1e-5)),

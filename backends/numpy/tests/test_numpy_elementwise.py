@@ -1,6 +1,6 @@
 """Elementwise kernels: one-element operands of any shape, memory reused, IEEE's special numbers.
 
-Overflow and NaN must come without numpy's warnings, which the test runner would turn into errors.
+Overflow and NaN must come without numpy's warnings, also where a caller made those errors.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def test_nan_wins_the_maximum_of_its_row(device: Device, place: int) -> None:
     np.testing.assert_array_equal(call("max_rows", device.array(x)).numpy(), [0.0, nan])
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_numbers_that_are_none_come_without_a_warning(device: Device, dtype: str) -> None:
     def one(op: str, *values: float) -> float:
@@ -120,5 +121,6 @@ def test_numbers_that_are_none_come_without_a_warning(device: Device, dtype: str
     assert np.isnan(call("softmax", device.full((1, 3), -inf, dtype)).numpy()).all()
 
 
+@pytest.mark.filterwarnings("error")
 def test_fill_takes_what_float32_cannot_hold(device: Device) -> None:
     assert device.full((2,), 1e300, "float32").numpy().tolist() == [inf, inf]

@@ -17,6 +17,8 @@ from rinzler.errors import ConfigError
 
 ValueT = TypeVar("ValueT")
 
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "momentum", "sgd")
+
 
 def setting(default: ValueT, help: str) -> ValueT:
     """A field of a record, with its default and a line that explains it."""
@@ -70,14 +72,17 @@ class TrainConfig:
     warmup_steps: int = setting(0, "updates until the peak is reached")
     cosine: bool = setting(False, "let the rate fall along a cosine after the warmup")
     min_lr: float = setting(0.0, "where the cosine ends")
-    weight_decay: float = setting(0.1, "on matrices and embeddings")
-    beta1: float = setting(0.9, "AdamW: memory of the gradient's mean")
-    beta2: float = setting(0.99, "AdamW: memory of its square")
+    optimizer: str = setting("adamw", "adamw, adam, rmsprop, momentum or sgd")
+    weight_decay: float = setting(0.1, "AdamW: on matrices and embeddings")
+    beta1: float = setting(0.9, "memory of the gradient's mean (Adam, momentum)")
+    beta2: float = setting(0.99, "memory of its square (Adam, RMSprop)")
     clip_grad: float | None = setting(1.0, "the gradient's largest norm")
     eval_every: int = setting(200, "updates between validations; 0: only at the end")
     eval_windows: int = setting(64, "sequences in a validation; the last one takes all")
     gen_every: int = setting(200, "updates between samples; 0: only at the end")
     save_every: int = setting(500, "updates between checkpoints; 0: only at the end")
+    div_warn: float = setting(20.0, "warn when validation is this many % above training")
+    div_crit: float | None = setting(None, "stop when it is this many % above")
     seed: int = setting(0, "of weights, batches, dropout and samples")
 
     def __post_init__(self) -> None:
@@ -96,6 +101,13 @@ class TrainConfig:
             raise ConfigError(f"weight_decay is {self.weight_decay}, expected 0 or more")
         if self.clip_grad is not None and not self.clip_grad > 0:
             raise ConfigError(f"clip_grad is {self.clip_grad}, expected a number above 0, or none")
+        if self.optimizer not in OPTIMIZERS:
+            known = f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}"
+            raise ConfigError(f"optimizer is {self.optimizer!r}, expected {known}")
+        if not self.div_warn > 0:
+            raise ConfigError(f"div_warn is {self.div_warn}, expected a percentage above 0")
+        if self.div_crit is not None and not self.div_crit > 0:
+            raise ConfigError(f"div_crit is {self.div_crit}, expected a percentage above 0")
         if self.cosine and self.warmup_steps >= self.steps:
             raise ConfigError(
                 f"the cosine needs steps after the warmup: warmup_steps is {self.warmup_steps}, "

@@ -68,6 +68,12 @@ class CheckpointError(RinzlerError):
     exit_code = EXIT_ENVIRONMENT
 
 
+class DivergenceError(RinzlerError):
+    """The gap between validation and training loss is larger than the settings allow."""
+
+    exit_code = EXIT_GUARD
+
+
 class NumericsError(RinzlerError):
     """No finite number where one is needed: a loss, a gradient, a logarithm of 0, a distribution.
 

@@ -11,8 +11,9 @@ Leaves out: the run folder and the terminal (`cli/`). Read next: `plugins/`, whe
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -24,58 +25,16 @@ from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, tokenizer_from_json, windows
-from rinzler.errors import CheckpointError, ConfigError, NumericsError
+from rinzler.errors import CheckpointError, ConfigError, DivergenceError, NumericsError
+from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.generate import generate
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.ops import Device
-from rinzler.optim import AdamW, measure
+from rinzler.optim import SGD, Adam, AdamW, Optimizer, RMSprop, SGDMomentum, measure
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
 
 OPTIMIZER_PREFIX = "optimizer."
-
-
-# --- events -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Stepped:
-    """One update is done."""
-
-    step: int  # 1 after the first update
-    loss: float  # nats per token, on the batch, before the update
-    lr: float  # the rate that was used
-    grad_norm: float  # before clipping
-    tokens_per_second: float
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The loss on validation text."""
-
-    step: int
-    loss: float  # nats per token
-    tokens: int  # how many were predicted
-    final: bool  # over all of the validation text
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """What the model writes by now."""
-
-    step: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Saved:
-    """A checkpoint is on disk, complete."""
-
-    step: int
-    path: Path
-    nbytes: int
-
-
-Event = Stepped | Evaluated | Sampled | Saved
+RECENT = 50  # steps whose mean loss is "the training loss" beside a validation
 
 
 # --- one run ----------------------------------------------------------------------------------
@@ -91,9 +50,8 @@ class Trainer:
         self.config = config
         context = model.config.context
         self.batches = Batches(data.train, config.batch_size, context, config.seed)
-        betas = (config.beta1, config.beta2)
-        adamw = AdamW(model, config.lr, betas, weight_decay=config.weight_decay)
-        self.optimizer = scheduled(adamw, config)
+        self.optimizer = scheduled(optimizer_of(model, config), config)
+        self.recent: deque[float] = deque(maxlen=RECENT)  # losses of the last steps
 
     @property
     def steps(self) -> int:
@@ -119,6 +77,7 @@ class Trainer:
                 f"{lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
             )
         self.optimizer.step(clip)
+        self.recent.append(loss)
         seconds = perf_counter() - start
         return Stepped(number + 1, loss, lr, norm, self.tokens_per_step / seconds)
 
@@ -149,6 +108,19 @@ class Trainer:
         self.model.train()
         return Evaluated(self.steps, total / count, count, final)
 
+    def divergence(self, evaluated: Evaluated) -> Diverging | None:
+        """How far validation lies above training, if that is more than the settings allow.
+
+        A model that learns its text by heart gets better on it and worse on any other.
+        """
+        train_loss = sum(self.recent) / len(self.recent)
+        gap = 100.0 * (evaluated.loss - train_loss) / train_loss
+        most = self.config.div_crit
+        critical = most is not None and gap > most
+        if gap <= self.config.div_warn and not critical:
+            return None
+        return Diverging(evaluated.step, gap, train_loss, evaluated.loss, critical)
+
     def sample(self, tokens: int = 256, temperature: float = 0.8) -> Sampled:
         """Some text, the same for the same step and seed."""
         pieces = generate(self.model, self.tokenizer, "\n", tokens, temperature, self.config.seed)
@@ -165,6 +137,7 @@ class Trainer:
             "dtype": self.model.dtype,
             "tokenizer": self.tokenizer.to_json(),
             "training": self.config.to_json(),
+            "recent_losses": list(self.recent),
             "data": {"train_tokens": len(self.data.train), "val_tokens": len(self.data.val)},
         }
         return Checkpoint(tensors, meta)
@@ -172,11 +145,27 @@ class Trainer:
     def restore(self, saved: Checkpoint) -> None:
         """Go on from a snapshot. Raises CheckpointError before changing anything."""
         weights, moments = split_tensors(saved)
-        self.model.load(weights)
+        self.model.check(weights)
         self.optimizer.load_state(moments, int(saved.meta["step"]))
+        self.model.load(weights)
+        self.recent.extend(saved.meta.get("recent_losses", ()))
 
 
-def scheduled(optimizer: AdamW, config: TrainConfig) -> Schedule:
+def optimizer_of(model: GPT, config: TrainConfig) -> Optimizer:
+    """The optimizer as the settings describe it."""
+    beta1, beta2 = config.beta1, config.beta2
+    if config.optimizer == "adamw":
+        return AdamW(model, config.lr, (beta1, beta2), weight_decay=config.weight_decay)
+    if config.optimizer == "adam":
+        return Adam(model, config.lr, (beta1, beta2))
+    if config.optimizer == "rmsprop":
+        return RMSprop(model, config.lr, alpha=beta2)
+    if config.optimizer == "momentum":
+        return SGDMomentum(model, config.lr, momentum=beta1)
+    return SGD(model, config.lr)
+
+
+def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:
     """The rate as the settings describe it."""
     if config.cosine:
         return CosineWithWarmup(optimizer, config.warmup_steps, config.steps, config.min_lr)
@@ -193,10 +182,29 @@ def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
         if folder is not None and (last or _due(done, config.save_every)):
             yield save(trainer, folder)
         if last or _due(done, config.eval_every):
-            yield trainer.evaluate(final=last)
+            evaluated = trainer.evaluate(final=last)
+            yield evaluated
+            yield from _watched(trainer, evaluated, folder)
         if _due(done, config.gen_every) and not last:
             yield trainer.sample()
     yield trainer.sample()
+
+
+def _watched(trainer: Trainer, evaluated: Evaluated, folder: Path | None) -> Iterator[Event]:
+    """The divergence monitor: a warning, or with `div_crit` the end, after saving."""
+    found = trainer.divergence(evaluated)
+    if found is None:
+        return
+    yield found
+    if not found.critical:
+        return
+    if folder is not None:
+        yield save(trainer, folder)
+    raise DivergenceError(
+        f"stopped at step {found.step}: validation loss {found.val_loss:.3f} lies {found.gap:.0f} "
+        f"% above training loss {found.train_loss:.3f}, div_crit is {trainer.config.div_crit:g} %. "
+        "The model learns its text by heart: add text, or --dropout 0.1, or a smaller --d-model"
+    )
 
 
 def _due(step: int, every: int) -> bool:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from rinzler.errors import PluginError
-from rinzler.plugins import BackendInfo, CorpusInfo
+from rinzler.plugins import BackendInfo, CorpusInfo, TokenizerInfo
 
 
 @pytest.mark.parametrize("name", ["numpy", "a", "cpu_2", "x0"])
@@ -63,6 +63,15 @@ def test_a_corpus_may_have_hyphens_and_needs_a_loader():
         CorpusInfo("texts", "load")
     with pytest.raises(PluginError, match="name is 'My Texts', expected a string that matches"):
         CorpusInfo("My Texts", "module:load")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("name", "My Words"), ("train", "words"), ("load", print), ("summary", 3)]
+)
+def test_tokenizer_fields(field, value):
+    fields = {"name": "words", "train": "m:f", "load": "m:f", field: value}
+    with pytest.raises(PluginError, match=rf"^TokenizerInfo .*: {field} is .*, expected a string"):
+        TokenizerInfo(**fields)
 
 
 def test_records_are_frozen():

@@ -129,15 +129,6 @@ def test_the_built_in_kinds_are_not_for_plugins(words):
     assert list_tokenizers() == []
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("name", "My Words"), ("train", "words"), ("load", print), ("summary", 3)]
-)
-def test_fields_of_the_record(field, value):
-    fields = {"name": "words", "train": "m:f", "load": "m:f", field: value}
-    with pytest.raises(PluginError, match=rf"^TokenizerInfo .*: {field} is .*, expected a string"):
-        TokenizerInfo(**fields)
-
-
 def test_not_installed(words):
     words.install_plugin("words", tokenizers())
     words.plugins()

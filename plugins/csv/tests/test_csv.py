@@ -6,6 +6,7 @@ import csv
 import logging
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,8 @@ def test_the_table_of_another_run_is_left_alone(
     assert path.read_bytes() == before
     (record,) = caplog.records
     assert record.getMessage() == (
-        "plugin csv (rinzler-csv 0.1.0): rinzler_train_start raised FileExistsError: "
+        f"plugin csv (rinzler-csv {version('rinzler-csv')}): rinzler_train_start raised "
+        "FileExistsError: "
         f"{path} is there already. Name another one: --csv-path FILE; it hears no more events "
         "in this process"
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
-from rinzler.train import Evaluated, Saved
+from rinzler.events import Diverging, Evaluated, Saved
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
@@ -85,6 +85,12 @@ def validation_line(event: Evaluated, plan: Plan) -> Line:
     beside = f"from {plan.start_bits_per_byte:.2f}" + (f", gzip {gzip:.2f}" if gzip else "")
     where = f"step {event.step:,} · loss {event.loss:.3f}"
     return "validation", f"{where} · {bits:.2f} bits per byte ({beside})"
+
+
+def divergence_line(event: Diverging) -> Line:
+    advice = "it learns the text by heart: add text, or --dropout 0.1"
+    where = f"step {event.step:,} · validation lies {event.gap:.0f} % above training"
+    return "diverging", f"{where} ({event.val_loss:.3f} and {event.train_loss:.3f}): {advice}"
 
 
 def saved_line(event: Saved) -> Line:

@@ -8,6 +8,7 @@ One object per line, in the order of events. Keys, besides "event":
     validation  step loss bits_per_byte tokens final
     sample      step text
     checkpoint  step path bytes
+    divergence  step gap train_loss val_loss critical   gap in percent of the training loss
     end         steps seconds tokens_per_second val_loss val_bits_per_byte checkpoint stopped_by
 
 Losses are in nats per token; `model` and `training` have the fields of `config.py`. The same lines
@@ -28,8 +29,8 @@ from rinzler.cli.plan import Plan
 from rinzler.cli.report import Listener
 from rinzler.cli.rundir import RunFile
 from rinzler.cli.words import visible
+from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.plugins import RunInfo, emit
-from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
 
 
 class JsonLines(Listener):
@@ -65,6 +66,8 @@ class JsonLines(Listener):
             self._line("validation", **asdict(event), bits_per_byte=bits)
         elif isinstance(event, Sampled):
             self._line("sample", **asdict(event))
+        elif isinstance(event, Diverging):
+            self._line("divergence", **asdict(event))
         else:
             self._line("checkpoint", step=event.step, path=str(event.path), bytes=event.nbytes)
 

@@ -15,6 +15,7 @@ from rinzler.cli.lines import (
     WORDS,
     Outcome,
     aligned,
+    divergence_line,
     outcome_lines,
     plan_lines,
     sample_text,
@@ -24,7 +25,7 @@ from rinzler.cli.lines import (
 from rinzler.cli.plan import Plan
 from rinzler.cli.streams import Results, say, say_from_handler
 from rinzler.cli.words import duration, visible
-from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 
 STOPPING = "finishing this step, then saving; once more to leave at once"
 LINES = 50  # about so many in a whole run
@@ -103,6 +104,8 @@ class PlainReporter(Listener):
             say(aligned(validation_line(event, self.plan)))
         elif isinstance(event, Saved):
             say(aligned(saved_line(event)))
+        elif isinstance(event, Diverging):
+            say(aligned(divergence_line(event)))
         elif isinstance(event, Sampled) and self.results:
             self.results.write("\n" + visible(sample_text(event.step, event.text)))
 

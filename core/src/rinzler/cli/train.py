@@ -27,8 +27,9 @@ from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say_if_slow
 from rinzler.errors import EXIT_OK, OutOfMemoryError
+from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit
-from rinzler.train import Evaluated, Event, Saved, Stepped, save, train
+from rinzler.train import save, train
 
 WAITING = "reading the text; collecting a corpus for the first time can take a while"
 RECENT = 50  # steps whose mean is the training loss at the end

@@ -83,6 +83,12 @@ class Module:
 
     def load(self, state: Mapping[str, np.ndarray]) -> None:
         """Take values for every parameter. Raises CheckpointError before changing anything."""
+        self.check(state)
+        for name, p in self.parameters().items():
+            p.array.upload(np.asarray(state[name]))
+
+    def check(self, state: Mapping[str, np.ndarray]) -> None:
+        """Raise CheckpointError where names or shapes are not those of this module."""
         parameters = self.parameters()
         missing = sorted(set(parameters) - set(state))
         unknown = sorted(set(state) - set(parameters))
@@ -96,5 +102,3 @@ class Module:
                 raise CheckpointError(
                     f"weight {name} has shape {tuple(state[name].shape)}, expected {p.shape}"
                 )
-        for name, p in parameters.items():
-            p.array.upload(np.asarray(state[name]))
