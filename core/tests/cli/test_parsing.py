@@ -74,6 +74,10 @@ def other(default: object) -> tuple[list[str], object]:
         return [], not default
     if isinstance(default, int):
         return [str(default + 3)], default + 3
+    if isinstance(default, str):
+        return ["sgd"], "sgd"
+    if default is None:
+        return ["35.5"], 35.5
     assert isinstance(default, float)
     return [str(default / 2 + 0.001)], default / 2 + 0.001
 
