@@ -61,6 +61,7 @@ def main() -> int:
     }
     print(json.dumps(result) if arguments.json else report(result))
     if arguments.save:
+        RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"step-{arguments.config}.jsonl"
         with path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(result) + "\n")

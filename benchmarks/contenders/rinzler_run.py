@@ -13,9 +13,11 @@ from typing import Any
 from configs import ADAMW, CLIP, RunConfig
 from contenders.runner import progress, serve_run
 
+from rinzler.config import TrainConfig
 from rinzler.data import ByteTokenizer, read_texts, split
+from rinzler.events import Evaluated, Stepped
 from rinzler.gpt import GPT, GPTConfig
-from rinzler.train import Evaluated, Stepped, TrainConfig, Trainer, train
+from rinzler.train import Trainer, train
 
 
 def run(text: Path, config: RunConfig, variant: str, seed: int) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_the_bytes_of_both_sides_count(monkeypatch: pytest.MonkeyPatch, pairs: A
     assert len(BPETokenizer(pairs).token_bytes(259)) == 4
     monkeypatch.setattr(module, "MOST_BYTES", 2 + 3 + 4 - 1)
     with pytest.raises(
-        DataError, match="merge 2 of the tokenizer is .* more than 8 bytes together"
+        DataError, match=r"merge 2 of the tokenizer is .* more than 8 bytes together"
     ):
         BPETokenizer(pairs)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -18,66 +20,6 @@ from rinzler.plugins.records import BUILT_IN_TOKENIZERS
 from rinzler.plugins.tokenizers import METHODS
 from rinzler.tokenizer import BPETokenizer, ByteTokenizer, Tokenizer
 
-# A tokenizer of whole words, the most frequent ones first; all others are word 0.
-WORDS = """
-from collections import Counter
-import numpy as np
-from rinzler.errors import DataError
-
-class Words:
-    kind = "words"
-    def __init__(self, words):
-        self.words = ["?", *words]
-        self.vocab_size = len(self.words)
-    def encode(self, text):
-        known = {word: number for number, word in enumerate(self.words)}
-        return np.array([known.get(word, 0) for word in text.split()], dtype=np.int32)
-    def encode_documents(self, texts):
-        return self.encode(" ".join(texts))
-    def decode_stream(self, ids):
-        for number in ids:
-            yield self.words[number] + " "
-    def decode(self, ids):
-        return "".join(self.decode_stream(ids))
-    def to_json(self):
-        return {"kind": self.kind, "words": self.words[1:]}
-
-def train(documents, vocab_size):
-    counts = Counter(word for text in documents for word in text.split())
-    if not counts:
-        raise DataError("there is no word in these texts")
-    return Words([word for word, _ in counts.most_common(vocab_size - 1)])
-
-def load(record):
-    return Words(record["words"])
-
-def raises(*args): raise OSError("no disk")
-def exits(*args): raise SystemExit
-def half(*args): return object()
-def number(*args): return 3
-def forgets(record): return Words(record["words"][::-1])
-def prints(documents, vocab_size):
-    print("training")
-    return train(documents, vocab_size)
-
-class NoSize(Words):
-    def __init__(self, words):
-        super().__init__(words)
-        self.vocab_size = 0
-class OtherKind(Words):
-    kind = "other"
-class NoJson(Words):
-    def to_json(self): return {"kind": "words", "words": {1, 2}}
-class NotANumber(Words):
-    def to_json(self): return {"kind": "words", "words": [float("nan")]}
-class NoRecord(Words):
-    def to_json(self): return None
-def no_size(documents, vocab_size): return NoSize(["a"])
-def other_kind(documents, vocab_size): return OtherKind(["a"])
-def no_json(documents, vocab_size): return NoJson(["a"])
-def not_a_number(documents, vocab_size): return NotANumber(["a"])
-def no_record(documents, vocab_size): return NoRecord(["a"])
-"""
 TEXTS = ["the fox and the dog", "the end"]
 
 
@@ -91,7 +33,7 @@ def tokenizers(train: str = "words:train", load: str = "words:load", name: str =
 
 @pytest.fixture
 def words(site):
-    (site.path / "words.py").write_text(WORDS, encoding="utf-8")
+    shutil.copy(Path(__file__).parent / "stranger" / "words.py", site.path)
     return site
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from rinzler.cli import commands, extras
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.main import main, train_main
+from rinzler.cli.parsing import make_app
 from rinzler.plugins import manager
 
 OPTIONS = """
@@ -189,3 +192,11 @@ def test_options_are_for_training_alone(typed: Typed, site, capsys, monkeypatch)
     monkeypatch.setattr(sys, "argv", ["rinzler", "generate", "runs", "--log-every", "1"])
     assert main() == 2
     assert capsys.readouterr().err.startswith("error: unknown option --log-every. All options: rin")
+
+
+def test_every_flag_of_the_command_is_known_to_be_taken() -> None:
+    taken = extras._taken(inspect.signature(commands.train, eval_str=True))
+    arguments = make_app(commands.train).assemble_argument_collection()
+    flags = {name for each in arguments for name in each.names if name.startswith("--")}
+    assert flags >= {"--run-dir", "--no-clip-grad", "--min-lr"}
+    assert flags <= taken

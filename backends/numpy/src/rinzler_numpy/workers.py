@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-BLOCK_FLOPS = 10_000_000  # about 0.1 ms of one core: BLAS rearranges b anew for every block
-MOST_BLOCKS = 16
+# Floating-point operations from which a product is worth 2, 4, 8, … blocks: a block takes a moment
+# to hand over, and BLAS rearranges b anew for every one of them.
+WORTH = (4e6, 250e6, 1e9, 4e9)
 TILE = 16  # rows or columns that the kernels of BLAS work on at one time
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # a user who sets these means us too
 
@@ -95,9 +96,8 @@ def cuts(length: int, count: int) -> list[slice]:
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
     """out = a @ b, (M, K) @ (K, N), in blocks of its longer side; or a batch of such products."""
-    count = 1
-    while count < MOST_BLOCKS and 2 * out.size * a.shape[-1] >= 2 * count * BLOCK_FLOPS:
-        count *= 2
+    flops = 2 * out.size * a.shape[-1]
+    count = 2 ** sum(flops >= worth for worth in WORTH)
     if out.ndim == 3:
         step = -(-len(out) // count)
         some = [slice(start, start + step) for start in range(0, len(out), step)]

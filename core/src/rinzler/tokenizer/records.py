@@ -10,6 +10,7 @@ import reprlib
 from typing import Any
 
 from rinzler.errors import DataError
+from rinzler.plugins import load_tokenizer
 from rinzler.tokenizer.bpe import BPETokenizer
 from rinzler.tokenizer.bytes import ByteTokenizer
 from rinzler.tokenizer.protocol import Tokenizer
@@ -22,6 +23,8 @@ def tokenizer_from_json(record: Any) -> Tokenizer:
         return BPETokenizer.from_json(record)
     if kind == ByteTokenizer.kind:
         return ByteTokenizer.from_json(record)
+    if isinstance(kind, str):
+        return load_tokenizer(record)  # a plugin's
     raise DataError(
         f"there is no tokenizer of kind {reprlib.repr(kind)} here, expected "
         f"{ByteTokenizer.kind!r} or {BPETokenizer.kind!r}. "
