@@ -10,9 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from rinzler_csv import COLUMNS, CsvOptions
 
 from rinzler.plugins import RunInfo, emit, manager, plugin_options
+from rinzler_csv import COLUMNS, CsvOptions
 
 LOSSES = {1: 5.5, 2: 4.5, 3: 0.1 + 0.2, 4: float("nan"), 5: 2.5}
 

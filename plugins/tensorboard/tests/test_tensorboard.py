@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rinzler_tensorboard.plugin import TensorBoardOptions
 
 from rinzler.plugins import RunInfo, emit, manager, plugin_options
+from rinzler_tensorboard.plugin import TensorBoardOptions
 
 CONFIG = {"seed": 3, "corpus": {"name": "fuchsbau"}, "path": Path("ä.txt")}
 CURVES = {"loss/train", "lr", "grad_norm", "tokens_per_second", "loss/validation", "bpb/validation"}
