@@ -17,8 +17,8 @@ import numpy as np
 
 from rinzler_numpy.scratch import scratch
 
-POSITIONS = 64  # in one block; more would skip less of the triangle, fewer make small products
-SCORES = 2048 * 1024  # bytes of scores at one time: five passes go over them
+POSITIONS = 32  # in one block; more would skip less of the triangle, fewer make small products
+SCORES = 512 * 1024  # bytes of scores at one time: five passes go over them
 
 FUTURE = np.triu(np.ones((POSITIONS, POSITIONS), bool), 1)  # [query, key]
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -105,6 +106,7 @@ class NumpyBackend(Backend):
 
     def set_threads(self, count: int) -> None:
         workers.resize(count)
+        self.caps = replace(self.caps, device_text=device_text())
 
     def synchronize(self) -> None:
         """Nothing is ever under way."""
