@@ -23,7 +23,7 @@ from rinzler import checkpoint
 TEXT = "Ünder the räin 🙂 the quick brown fox jumps over the lazy dog, naïvely.\n" * 60
 TINY = (
     *("--d-model", "16", "--layers", "1", "--context", "16", "--batch-size", "4", "--lr", "1e-2"),
-    *("--gen-every", "0", "--backend", "numpy"),
+    *("--gen-every", "0", "--backend", "numpy", "--vocab-size", "0"),
 )
 SETTINGS = ("RINZLER_BACKEND", "RINZLER_BLOCK", "RINZLER_STRICT_PLUGINS", "NO_COLOR", "UV")
 
@@ -134,6 +134,36 @@ def test_ctrl_c_finishes_the_step_saves_and_says_where(shell: Shell) -> None:
     assert skipped == []
     assert f"saved      {path.relative_to(shell.folder)} (" in text
     assert f"stopped    after {checkpoint.step_of(path):,} of 100,000 steps" in text
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_bits(shell: Shell) -> None:
+    words = (
+        *("rinzler-train", "fox.txt", *TINY, "--steps", "300", "--save-every", "30"),
+        *("--eval-every", "50", "--optimizer", "momentum"),
+    )
+    folders = [shell.folder / "runs" / name for name in ("fox-001", "fox-002")]
+    assert shell.run(*words, "--quiet")[0] == 0
+    with shell.start(words) as process:
+        assert process.stderr
+        line = b" "
+        while line and not line.startswith(b"saved"):
+            line = process.stderr.readline()
+        process.kill()
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    code, _, err = shell.run("rinzler-train", "--resume", "runs/fox-002", "--backend", "numpy")
+    assert code == 0
+    assert "resume     from step-000" in err
+    courses = []
+    for folder in folders:
+        saved = checkpoint.load(folder / "step-000300.safetensors")
+        lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        records = [json.loads(line) for line in lines]
+        losses = [(r["step"], r["loss"]) for r in records if r["event"] == "step"]
+        losses += [(r["step"], r["val_loss"]) for r in records if r["event"] == "validation"]
+        courses.append(({name: a.tobytes() for name, a in saved.tensors.items()}, losses))
+    assert courses[0] == courses[1]
+    assert [step for step, _ in courses[0][1][:300]] == list(range(1, 301))
 
 
 def test_a_reader_who_has_enough_ends_the_writer_quietly(shell: Shell) -> None:

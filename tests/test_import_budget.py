@@ -85,6 +85,7 @@ def test_help_loads_the_flags_and_nothing_that_computes_or_paints() -> None:
         "rinzler.cli.help",
         "rinzler.cli.main",
         "rinzler.cli.parsing",
+        "rinzler.cli.presets",
         "rinzler.cli.signals",
         "rinzler.cli.streams",
         "rinzler.config",

@@ -20,7 +20,8 @@ from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.generate import generate, generate_ids, next_probabilities
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.plugins import open_device
-from rinzler.train import TrainConfig, Trainer, load_model, train
+from rinzler.restore import load_model
+from rinzler.train import TrainConfig, Trainer, train
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
 SETTINGS = TrainConfig(

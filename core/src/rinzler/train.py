@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import fields
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -24,20 +23,16 @@ from rinzler import checkpoint
 from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import TrainConfig
-from rinzler.data import Batches, Split, Tokenizer, tokenizer_from_json, windows
-from rinzler.errors import CheckpointError, ConfigError, DivergenceError, NumericsError
+from rinzler.data import Batches, Split, Tokenizer, windows
+from rinzler.errors import DivergenceError, NumericsError
 from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.generate import generate
-from rinzler.gpt import GPT, GPTConfig
-from rinzler.ops import Device
+from rinzler.gpt import GPT
 from rinzler.optim import SGD, Adam, AdamW, Optimizer, RMSprop, SGDMomentum, measure
+from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
 
-OPTIMIZER_PREFIX = "optimizer."
 RECENT = 50  # steps whose mean loss is "the training loss" beside a validation
-
-
-# --- one run ----------------------------------------------------------------------------------
 
 
 class Trainer:
@@ -96,17 +91,10 @@ class Trainer:
 
     def evaluate(self, final: bool = False) -> Evaluated:
         """The mean loss over validation text: all of it, or windows spread evenly through it."""
-        self.model.eval()
-        context = self.model.config.context
         most = None if final else self.config.eval_windows
-        total, count = 0.0, 0
-        with no_grad():
-            for inputs, targets in windows(self.data.val, self.config.batch_size, context, most):
-                loss = self.model.loss(self.model.ids(inputs), self.model.ids(targets))
-                total += loss.item() * targets.size
-                count += targets.size
+        loss, count = mean_loss(self.model, self.data.val, self.config.batch_size, most)
         self.model.train()
-        return Evaluated(self.steps, total / count, count, final)
+        return Evaluated(self.steps, loss, count, final)
 
     def divergence(self, evaluated: Evaluated) -> Diverging | None:
         """How far validation lies above training, if that is more than the settings allow.
@@ -149,6 +137,23 @@ class Trainer:
         self.optimizer.load_state(moments, int(saved.meta["step"]))
         self.model.load(weights)
         self.recent.extend(saved.meta.get("recent_losses", ()))
+
+
+def mean_loss(
+    model: GPT, tokens: np.ndarray, batch_size: int, most: int | None = None
+) -> tuple[float, int]:
+    """(mean loss in nats per token, how many were predicted) of `data.windows` over (N,) ids.
+
+    Leaves the model in eval mode.
+    """
+    model.eval()
+    total, count = 0.0, 0
+    with no_grad():
+        for inputs, targets in windows(tokens, batch_size, model.config.context, most):
+            loss = model.loss(model.ids(inputs), model.ids(targets))
+            total += loss.item() * targets.size
+            count += targets.size
+    return total / count, count
 
 
 def optimizer_of(model: GPT, config: TrainConfig) -> Optimizer:
@@ -215,34 +220,3 @@ def save(trainer: Trainer, folder: Path) -> Saved:
     """Write a checkpoint of the run as it stands."""
     path = checkpoint.path_for_step(folder, trainer.steps)
     return Saved(trainer.steps, path, checkpoint.save(path, trainer.snapshot()))
-
-
-# --- from a checkpoint ------------------------------------------------------------------------
-
-
-def split_tensors(saved: Checkpoint) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """(weights, optimizer moments) of a checkpoint."""
-    weights, moments = {}, {}
-    for name, array in saved.tensors.items():
-        if name.startswith(OPTIMIZER_PREFIX):
-            moments[name.removeprefix(OPTIMIZER_PREFIX)] = array
-        else:
-            weights[name] = array
-    return weights, moments
-
-
-def load_model(saved: Checkpoint, device: Device | str | None = None) -> tuple[GPT, Tokenizer]:
-    """The model and tokenizer of a checkpoint, to generate with."""
-    try:
-        known = {field.name for field in fields(GPTConfig)}
-        shape = {name: value for name, value in saved.meta["model"].items() if name in known}
-        config = GPTConfig(**shape)
-        tokenizer = tokenizer_from_json(saved.meta["tokenizer"])
-        dtype = saved.meta["dtype"]
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise CheckpointError(
-            f"this checkpoint does not describe a GPT: {type(error).__name__}: {error}"
-        ) from error
-    model = GPT(config, device=device, dtype=dtype)
-    model.load(split_tensors(saved)[0])
-    return model, tokenizer

@@ -6,13 +6,16 @@ settings that take a moment, `shell.refused` expects one line of error.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
+from rinzler.cli.commands import TrainRequest
 from rinzler.plugins import manager
+from rinzler.tokenizer import cache
 
 TEXT = "Ünder the räin 🙂 the quick brown fox jumps over the lazy dog, naïvely.\n" * 60
 TINY: dict[str, object] = {
@@ -26,6 +29,7 @@ TINY: dict[str, object] = {
     "save_every": 3,
     "eval_every": 3,
     "backend": "numpy",
+    "vocab_size": 0,
 }
 
 
@@ -69,12 +73,44 @@ class Shell:
 
 @pytest.fixture
 def shell(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
+    for name in [name for name in os.environ if name.startswith("RINZLER_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("RINZLER_PLUGINS", "numpy,corpus")  # not what else may be installed here
     monkeypatch.setattr(manager, "_plugins", None)
     monkeypatch.setattr(AttendedTrainer.sample, "__defaults__", (12, 0.8))  # short samples do
+    kept = tmp_path_factory.mktemp("cache")
+    path_for = cache.path_for
+    monkeypatch.setattr(cache, "path_for", lambda *which: kept / path_for(*which).name)
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     return Shell(capsys, monkeypatch)
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[TrainRequest]:
+    """What has reached the body of `rinzler-train`, which does nothing here."""
+    reached: list[TrainRequest] = []
+
+    def run(request: TrainRequest) -> int:
+        reached.append(request)
+        return 0
+
+    monkeypatch.setattr("rinzler.cli.train.run", run)
+    return reached
+
+
+@pytest.fixture
+def requested(shell, requests: list[TrainRequest]):
+    """Type flags of `rinzler-train`, and get the request that they make."""
+
+    def typed(*words: str) -> TrainRequest:
+        assert shell("rinzler-train", *words) == (0, "", "")
+        return requests[-1]
+
+    return typed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from rinzler import checkpoint
 from rinzler.cli import streams
 from rinzler.errors import OutOfMemoryError
+from rinzler.files import FileSystem
 from rinzler.plugins import events
 from rinzler.train import Evaluated, Stepped, Trainer
 
@@ -44,6 +47,53 @@ def test_too_little_memory_comes_with_a_smaller_command(
     assert smaller.endswith(" --batch-size 2 --accumulate 6")
     _, _, err = shell.train("fox.txt", batch_size=1)
     assert err.endswith("no checkpoint was saved\n")
+
+
+def test_a_full_disk_costs_one_save_and_says_what_to_do(
+    shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = FileSystem.write
+
+    def full(self: FileSystem, descriptor: int, data: memoryview) -> int:
+        if checkpoint.path_for_step(folder, 3).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(self, descriptor, data)
+
+    folder = Path("runs", "fox-001")
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystem, "write", full)
+        code, _, err = shell.train("fox.txt")
+        assert code == 3
+        *_, message, last, again = err.splitlines()
+        path = folder / "step-000006.safetensors"
+        assert message.startswith(f"error: {path} was not saved: ENOSPC, No space left on device")
+        assert "Checkpoints saved before are untouched. Free some space there" in message
+        assert last == f"the last checkpoint is {folder / 'step-000003.safetensors'}"
+        command = f"rinzler-train --resume {folder} --backend numpy"
+        assert again == f"to go on from there: {command}"
+        before = sorted(folder.iterdir())
+        assert [each.suffix for each in before].count(".safetensors") == 1
+        code, message = shell.refused(*command.split())
+        assert code == 3
+        assert message.startswith(f"the run folder {folder} cannot be prepared: No space left")
+        assert sorted(folder.iterdir()) == before
+    assert shell(*command.split())[0] == 0
+    assert checkpoint.load(path).meta["step"] == 6
+
+
+def test_a_gap_that_is_too_large_stops_the_run(shell) -> None:
+    Path("one.txt").write_text("abcdefghij" * 30 + "zyxwvutsrq" * 4, encoding="utf-8")
+    settings = {"steps": 60, "eval_every": 20, "gen_every": 0, "save_every": 0}
+    code, _, err = shell.train("one.txt", "--div-crit", "5", **settings)
+    assert code == 4
+    folder = Path("runs", "one-001")
+    newest, _ = checkpoint.newest(folder)
+    *_, message, last = err.splitlines()
+    assert message.startswith(f"error: stopped at step {checkpoint.step_of(newest)}: validation")
+    assert "--div-crit is 5 %. The model learns its text by heart: add text, or " in message
+    assert last == f"the last checkpoint is {newest}"
+    code, _, err = shell("rinzler-train", "--resume", str(folder), "--no-div-crit")
+    assert (code, checkpoint.newest(folder)[0].name) == (0, "step-000060.safetensors")
 
 
 # --- ways to end early ------------------------------------------------------------------------
@@ -88,7 +138,8 @@ def test_two_signals_leave_at_once(shell, monkeypatch: pytest.MonkeyPatch) -> No
     code, _, err = shell.train("fox.txt")
     assert code == 130
     path = Path("runs", "fox-001", "step-000003.safetensors")
-    assert err.endswith(f"the last checkpoint is {path}\n")
+    again = f"to go on from there: rinzler-train --resume {path.parent} --backend numpy"
+    assert err.endswith(f"the last checkpoint is {path}\n{again}\n")
     assert checkpoint.newest(path.parent) == (path, [])
 
 

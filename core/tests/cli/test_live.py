@@ -14,9 +14,11 @@ from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
 from rinzler.cli.live import LiveReporter
 from rinzler.cli.plan import Plan
+from rinzler.cli.report import Meter
 from rinzler.cli.streams import Results
+from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import GPTConfig, TrainConfig
-from rinzler.data import CorpusSummary
+from rinzler.data import BPETokenizer, CorpusSummary
 from rinzler.plugins import Choice
 from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
 
@@ -24,12 +26,14 @@ SAVED = Path("runs/notes-001/step-000001.safetensors")
 PLAN = Plan(
     corpus_name="notes",
     corpus=CorpusSummary(3, 50_000, 5_000, 45_000, 5_000, 2.5),
-    digest="",
+    documents=[],
     opening="Once upon",
+    vocabulary=Vocabulary(BPETokenizer(((104, 101), (116, 257))), "from the cache"),
     model=GPTConfig(256),
     parameters=221_184,
     training=TrainConfig(steps=1200),
     backend=Choice("fast", None, "auto: highest priority of fast, numpy", ("passed over slow",)),  # type: ignore[arg-type]
+    device_text="8 threads",
     folder=Path("runs/notes-001"),
 )
 EVENTS: list[Event] = [
@@ -98,7 +102,8 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "corpus     notes · 3 documents · 50 kB, 5 kB of it for validation",
         "model      4 layers x 64 · 4 heads · context 128 · 221,184 parameters",
         "skipped    passed over slow",
-        "backend    fast (auto: highest priority of fast, numpy)",
+        "tokenizer  bpe, 2 merges · 1.0 bytes per token · from the cache",
+        "backend    fast · 8 threads (auto: highest priority of fast, numpy)",
         "plan       1,200 steps x 1,024 tokens = 1.23 M tokens · 27 passes over the text",
         "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits",
         "validation step 1,200 · loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
@@ -106,7 +111,7 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "── sample after step 1 ──",
         "done       1,200 steps · 2 min 41 s · 12,346 tok/s",
         "result     2.16 bits per byte on unseen text, less than gzip (2.50)",
-        "go further rinzler-train notes.md --steps 4800",
+        f"go further rinzler-train --resume {PLAN.folder} --steps 4800",
     ):
         assert line in screen
     assert "step 1,200/1,200, validating" in screen
@@ -130,6 +135,19 @@ def test_a_request_to_stop_is_answered_in_the_bar_and_then_gone() -> None:
     assert "Ctrl-C: finishing this step, then saving; once more to leave at once" in screen
     assert screen.count("Ctrl-C: finishing") == 1
     assert "stopped    after 7 of 1,200 steps (Ctrl-C) · 2 min 41 s" in screen
+    assert "\nresume " not in screen
+    assert f"go on      rinzler-train --resume {PLAN.folder}\n" in screen
+
+
+def test_a_run_that_goes_on_counts_from_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = replace(PLAN, resumed=SAVED, done=1100, device_text="")
+    monkeypatch.setattr(f"{__name__}.PLAN", done)
+    screen = plain(run(None))
+    assert "resume     from step-000001.safetensors · 1,100 steps are done" in screen
+    assert "backend    fast (auto: highest priority of fast, numpy)" in screen
+    meter = Meter(done)
+    meter.begun -= 10.0
+    assert meter.left(1150) == pytest.approx(10.0, rel=0.01)  # 50 steps took 10 s, 50 are left
 
 
 def test_colour_unless_somebody_minds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +159,7 @@ def test_colour_unless_somebody_minds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_narrow_terminal_gets_whole_words_and_unbroken_commands() -> None:
     screen = plain(run(None, width=40))
-    assert "\nbackend    fast (auto: highest priority\n           of fast, numpy)\n" in screen
+    assert "\nbackend    fast · 8 threads (auto:\n           highest priority of fast," in screen
     command = f"try it     rinzler-generate {PLAN.folder} --prompt "
     assert command in screen
 

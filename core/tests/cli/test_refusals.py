@@ -21,7 +21,7 @@ REFUSALS: list[tuple[list[str], int, str]] = [
     (["fox.txt", "--val-fraction", "0"], 2, "--val-fraction is 0.0, expected more than 0 and < 1"),
     (["fox.txt", "--val-fraction", "nan"], 2, "--val-fraction is nan, expected more than 0"),
     (
-        ["fox.txt", "--context", "9999"],
+        ["fox.txt", "--context", "9999", "--vocab-size", "0"],
         2,
         "the training text has 4158 tokens, and one example needs 10000 (--context 9999 + 1). "
         "Lower the context to 4157 or less, or add text",
@@ -32,6 +32,7 @@ REFUSALS: list[tuple[list[str], int, str]] = [
         "the validation text has 1 tokens, expected at least 2. Add text, or hold back more: "
         "--val-fraction 0.2",
     ),
+    (["fox.txt", "--threads", "0"], 2, "--threads is 0, expected a whole number of at least 1"),
     (["fox.txt", "--run-dir", "full"], 2, "the run folder full is not empty (x). Name a new one"),
     (["fox.txt", "--run-dir", "fox.txt"], 2, "fox.txt is a file, expected a new folder"),
 ]

@@ -19,7 +19,8 @@ def test_what_a_person_sees(shell) -> None:
     starts = [
         "corpus     fox · 1 document · 4.62 kB, 462 bytes of it for validation",
         "model      1 layer x 16 · 1 head · context 16 · 7,664 parameters",
-        'backend    numpy ("numpy" was asked for)',
+        "tokenizer  bytes, a token each",
+        "backend    numpy · ",
         "plan       6 steps x 64 tokens = 384 tokens · 0.092 passes over the text",
         f"run        {folder}",
         "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip ",
@@ -37,8 +38,7 @@ def test_what_a_person_sees(shell) -> None:
     assert end[1].startswith("result     ")
     assert "bits per byte on unseen text; gzip still does better (" in end[1]
     assert end[2].startswith(f"try it     rinzler-generate {folder} --prompt ")
-    again = " ".join(shell.flags()).replace("--steps 6 ", "") + " --steps 24"
-    assert end[3] == f"go further rinzler-train fox.txt {again}"
+    assert end[3] == f"go further rinzler-train --resume {folder} --steps 24 --backend numpy"
     assert out.count("── sample after step ") == 2
     assert "\x1b" not in out + err
 
@@ -48,6 +48,7 @@ def test_what_lies_in_the_folder(shell) -> None:
     folder = Path("runs", "fox-001")
     assert sorted(path.name for path in folder.iterdir()) == [
         "config.json",
+        "lock",
         "metrics.jsonl",
         "samples.txt",
         "step-000003.safetensors",
@@ -78,14 +79,15 @@ def test_json_is_all_that_stdout_holds(shell) -> None:
     keys = {event["event"]: set(event) - {"event"} for event in events}
     assert keys == {
         "start": {
-            *("corpus", "model", "parameters", "training", "backend", "tokens_per_step", "run"),
+            *("corpus", "tokenizer", "model", "parameters", "training", "backend"),
+            *("tokens_per_step", "run"),
         },
         "step": {"step", "loss", "lr", "grad_norm", "tokens_per_second"},
-        "validation": {"step", "loss", "bits_per_byte", "tokens", "final"},
+        "validation": {"step", "val_loss", "val_bpb", "tokens", "final"},
         "sample": {"step", "text"},
         "checkpoint": {"step", "path", "bytes"},
         "end": {
-            *("steps", "seconds", "tokens_per_second", "val_loss", "val_bits_per_byte"),
+            *("steps", "seconds", "tokens_per_second", "val_loss", "val_bpb"),
             *("checkpoint", "stopped_by"),
         },
     }
@@ -95,8 +97,8 @@ def test_json_is_all_that_stdout_holds(shell) -> None:
     assert start["parameters"] == 7664
     assert end["steps"] == 6
     assert end["stopped_by"] is None
-    assert end["val_loss"] == events[-3]["loss"]
-    assert end["val_bits_per_byte"] == pytest.approx(end["val_loss"] / 0.6931471805599453)
+    assert end["val_loss"] == events[-3]["val_loss"]
+    assert end["val_bpb"] == pytest.approx(end["val_loss"] / 0.6931471805599453)
     assert Path("here", "metrics.jsonl").read_text(encoding="utf-8") == out
     assert "── sample" not in err
     assert "step       6/6" in err

@@ -19,7 +19,18 @@ from rinzler.cli.main import main
 from rinzler.plugins import manager
 
 TINY = (
-    *("--d-model", "8", "--layers", "1", "--context", "8", "--batch-size", "2"),
+    *(
+        "--d-model",
+        "8",
+        "--layers",
+        "1",
+        "--context",
+        "8",
+        "--batch-size",
+        "2",
+        "--vocab-size",
+        "0",
+    ),
     *("--steps", "2", "--run-dir", "run"),
 )
 RAISING = "@hookimpl\ndef rinzler_step_end(step):\n    raise OSError(f'disk full at {step}')\n"
@@ -75,17 +86,20 @@ def command(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Co
 
 def test_the_environment_chooses_the_backend_of_a_run(command: Command) -> None:
     line = command.line("backend ", backend="numpy")
-    assert line == "backend    numpy (RINZLER_BACKEND=numpy)"
+    assert line.startswith("backend    numpy · ")
+    assert line.endswith(" (RINZLER_BACKEND=numpy)")
 
 
 def test_auto_in_the_environment_is_as_if_nothing_were_said(command: Command) -> None:
     line = command.line("backend ", backend="auto")
-    assert line.startswith("backend    stranger (auto: highest priority of stranger, ")
+    assert line.startswith("backend    stranger · ")
+    assert " (auto: highest priority of stranger, " in line
 
 
 def test_a_flag_beats_the_environment(command: Command) -> None:
     line = command.line("backend ", "--backend", "stranger", backend="numpy")
-    assert line == 'backend    stranger ("stranger" was asked for)'
+    assert line.startswith("backend    stranger · ")
+    assert line.endswith(' ("stranger" was asked for)')
 
 
 def test_a_backend_of_the_environment_that_cannot_be_had(command: Command) -> None:
@@ -116,7 +130,8 @@ def test_blocked_plugins_are_listed_and_never_imported(command: Command) -> None
 def test_a_run_takes_and_tells_no_blocked_plugin(command: Command) -> None:
     code, _, err = command("train", "fox.txt", *TINY, block="stranger,bad,raising")
     assert code == 0
-    assert "\nbackend    numpy (auto: highest priority of numpy)\n" in err
+    assert "\nbackend    numpy · " in err
+    assert " (auto: highest priority of numpy)\n" in err
     assert "bad" not in err
     assert not {"rinzler_raising_plugin", "rinzler_stranger_plugin"} & set(sys.modules)
 

@@ -48,7 +48,20 @@ def rinzler_train_start(run):
     heard.append((run.options["log"], run.options_of(Options)))
 """
 TINY = [
-    *("--d-model", "8", "--layers", "1", "--context", "8", "--batch-size", "2", "--steps", "1"),
+    *(
+        "--d-model",
+        "8",
+        "--layers",
+        "1",
+        "--context",
+        "8",
+        "--batch-size",
+        "2",
+        "--vocab-size",
+        "0",
+        "--steps",
+        "1",
+    ),
     *("--backend", "stranger"),
 ]
 

@@ -169,8 +169,12 @@ def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "fox.txt").write_text("the quick brown fox\n" * 60, encoding="utf-8")
     words = ["fox.txt", "--steps", "4", "--eval-every", "2", "--csv-every", "2", "--quiet"]
     sizes = ["--d-model", "8", "--layers", "1", "--context", "8", "--batch-size", "2"]
+    sizes += ["--vocab-size", "0"]
     command = [sys.executable, "-m", "rinzler", "train", *words, *sizes, "--run-dir", "run"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
     assert table(tmp_path / "run" / "metrics.csv") == [
         *[("2", "loss"), ("2", "val_loss"), ("4", "loss"), ("4", "val_loss")]
     ]
+    command = [sys.executable, "-m", "rinzler", "train", "--resume", "run", "--steps", "6"]
+    subprocess.run([*command, "--quiet"], cwd=tmp_path, check=True, timeout=120)
+    assert table(tmp_path / "run" / "metrics.csv")[4:] == [("6", "loss"), ("6", "val_loss")]

@@ -208,6 +208,7 @@ def test_a_run_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "fox.txt").write_text("the quick brown fox\n" * 60, encoding="utf-8")
     words = ["fox.txt", "--steps", "4", "--eval-every", "2", "--tensorboard-every", "2", "--quiet"]
     sizes = ["--d-model", "8", "--layers", "1", "--context", "8", "--batch-size", "2"]
+    sizes += ["--vocab-size", "0"]
     command = [sys.executable, "-m", "rinzler", "train", *words, *sizes, "--run-dir", "run"]
     done = subprocess.run(command, cwd=tmp_path, check=True, timeout=120, capture_output=True)
     assert done.stderr == b""

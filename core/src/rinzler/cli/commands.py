@@ -14,10 +14,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rinzler.cli.flags import ModelFlags
+from rinzler.cli.flags import DEFAULT, ModelFlags, Setting
+from rinzler.cli.presets import PRESETS
 from rinzler.config import TrainConfig
 
 VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experiments
+MERGES = 500  # of the tokenizer
 
 SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
 SCHEDULE = TrainConfig()
@@ -40,6 +42,12 @@ class TrainRequest:
     plain: bool
     json: bool
     options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
+    merges: int = MERGES
+    threads: int | None = None
+    resume: str | None = None  # a run's folder or a checkpoint, to go on with
+    init: str | None = None  # the same, to take weights and tokenizer from
+    preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
+    origins: Mapping[str, str] = field(default_factory=dict)  # {"steps": "file run.toml, line 3"}
 
 
 def train(
@@ -55,6 +63,9 @@ def train(
     val_fraction: Annotated[
         float, Parameter(group=TEXT, help="share of the text held back for validation")
     ] = VAL_FRACTION,
+    vocab_size: Annotated[
+        int, Parameter(group=TEXT, help="merges of the tokenizer, learnt from the text; 0: bytes")
+    ] = MERGES,
     model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = SHAPE,
     training: Annotated[
         TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
@@ -63,6 +74,24 @@ def train(
     run_dir: Annotated[
         str | None,
         Parameter(group=RUN, metavar="DIR", help="a new folder for this run; else runs/TEXT-001…"),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        Parameter(group=RUN, metavar="RUN", help="go on with a run's folder, or one checkpoint"),
+    ] = None,
+    init: Annotated[
+        str | None,
+        Parameter(group=RUN, metavar="RUN", help="begin with the weights and tokenizer of a run"),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        Parameter(group=RUN, metavar="N", help="of the CPU; else what the backend takes"),
+    ] = None,
+    config: Annotated[
+        str | None, Parameter(group=RUN, metavar="FILE", help="settings in TOML: steps = 2000")
+    ] = None,
+    preset: Annotated[
+        str | None, Parameter(group=RUN, metavar="NAME", help=f"{', '.join(PRESETS)}: sets flags")
     ] = None,
     quiet: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="only print the last checkpoint's path")
@@ -73,13 +102,22 @@ def train(
     json: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="one JSON object per event on stdout")
     ] = False,
+    show_config: Annotated[
+        bool,
+        Parameter(group=OUTPUT, negative="", help="print every setting and its origin, and stop"),
+    ] = False,
     options: Annotated[Mapping[str, Any] | None, Parameter(parse=False)] = None,
+    settings: Annotated[tuple[Setting, ...], Parameter(parse=False)] = (),
 ) -> int:
     """Train a GPT on text, and keep it in a folder.
 
     {program}                             on the Python documentation of this machine
     {program} notes/*.md --steps 2000     on a text of yours
+    {program} --resume runs/notes-001     on from where a run stopped
     """
+    from rinzler.cli.clashes import check
+    from rinzler.cli.presets import in_force
+    from rinzler.cli.showing import show
     from rinzler.cli.train import run
 
     request = TrainRequest(
@@ -93,8 +131,15 @@ def train(
         plain=plain,
         json=json,
         options=options or {},
+        merges=vocab_size,
+        threads=threads,
+        resume=resume,
+        init=init,
+        preset=in_force(preset, settings) if preset else "",
+        origins={each.name: each.origin for each in settings if each.origin != DEFAULT},
     )
-    return run(request)
+    check(request)
+    return show(settings, json) if show_config else run(request)
 
 
 def generate(
@@ -102,7 +147,7 @@ def generate(
     /,
     *,
     prompt: Annotated[str, Parameter(group=TEXT, help="the text to go on with")] = "",
-    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write, a byte each")] = 256,
+    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write")] = 256,
     temperature: Annotated[
         float, Parameter(group=TEXT, help="0: always the likeliest; 1: as the model believes")
     ] = 0.8,
@@ -117,6 +162,23 @@ def generate(
     from rinzler.cli.generate import write
 
     return write(run, prompt, tokens, temperature, seed, backend)
+
+
+def evaluate(
+    run: Annotated[str | None, Parameter(group=TEXT, help="a run's folder or a checkpoint")] = None,
+    /,
+    *files: Annotated[str, Parameter(group=TEXT, help="UTF-8 files, folders or patterns")],
+    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
+) -> int:
+    """Say how well a trained model predicts a text, beside gzip on the same text.
+
+    {program} runs/notes-001 unseen.txt
+    {program} runs/notes-001/step-000500.safetensors unseen.txt --json
+    """
+    from rinzler.cli.evaluate import evaluate_text
+
+    return evaluate_text(run, files, backend, json)
 
 
 def backends(

@@ -7,6 +7,7 @@ Leaves out: reading files (`data/texts.py`) and finding plugins. Read next: `pla
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +33,23 @@ def gather(names: Sequence[str]) -> tuple[str, Documents]:
     if list(names) == installed[:1]:
         return names[0], documents
     return _title(names, documents), documents
+
+
+def gather_again(names: Sequence[str], directory: Path, run: Path) -> Documents:
+    """The documents of a run, whose names were typed in `directory`. Raises DataError."""
+    try:
+        return gather([_seen_from(directory, name) for name in names])[1]
+    except DataError as error:
+        raise DataError(f"the text of {run} cannot be read again: {error}") from error
+
+
+def _seen_from(directory: Path, name: str) -> str:
+    """A name that was typed there; as it is, if there is nothing of that name any more."""
+    there = directory / Path(name).expanduser()
+    if there.exists():
+        return str(there)
+    pattern = str(Path(glob.escape(str(directory))) / Path(name).expanduser())
+    return pattern if glob.glob(pattern, recursive=True) else name  # noqa: PTH207
 
 
 def _default() -> Documents:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rinzler.cli.parsing import Command, all_names, make_app
+from rinzler.cli.parsing import Command
 from rinzler.plugins import Option, PluginOptions, plugin_options
 
 METAVARS = (("Path", "PATH"), ("float", "X"), ("int", "N"))
@@ -27,7 +27,8 @@ def with_plugin_options(command: Command) -> Command:
 
     Raises PluginError where RINZLER_STRICT_PLUGINS says that a broken plugin must not pass.
     """
-    offered = plugin_options(taken=all_names(make_app(command)))
+    signature = inspect.signature(command, eval_str=True)
+    offered = plugin_options(taken=_taken(signature))
     if not offered:
         return command
 
@@ -35,7 +36,6 @@ def with_plugin_options(command: Command) -> Command:
         options = {each.name: each.make(_values(each, typed)) for each in offered}
         return command(*words, **typed, options=options)
 
-    signature = inspect.signature(command, eval_str=True)
     flags = [_parameter(each, option) for each in offered for option in each.options]
     parameters = [*signature.parameters.values(), *flags]
     extended.__doc__ = command.__doc__
@@ -52,6 +52,16 @@ def plain(options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         }
         for name, record in options.items()
     }
+
+
+def _taken(signature: inspect.Signature) -> set[str]:
+    """Every flag that the command may have, without asking the parser, which would take longer."""
+    names = {"help", "version"}
+    for parameter in signature.parameters.values():
+        kind = getattr(parameter.annotation, "__origin__", None)
+        names |= {each.name for each in fields(kind)} if is_dataclass(kind) else {parameter.name}
+    flags = {f"--{name}".replace("_", "-") for name in names}
+    return flags | {f"--no-{flag.removeprefix('--')}" for flag in flags}
 
 
 def _key(option: Option) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from math import log
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from rinzler.config import GPTConfig
+
+DEFAULT, FLAG = "default", "flag"  # the weakest origin of a setting, and the strongest
 
 HEADS = "H: attention heads; 0 picks the number whose width comes closest to C/4, or 16, or 64"
 
@@ -33,6 +35,17 @@ class ModelFlags(GPTConfig):
         values = asdict(self) | {"vocab_size": vocab_size}
         values["heads"] = self.heads or heads_for(self.d_model)
         return GPTConfig(**values)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting as the run will have it, and who said so: `settings.py` knows."""
+
+    name: str  # "d-model"
+    table: str  # "model"
+    value: Any
+    origin: str  # DEFAULT, "preset laptop", "file run.toml, line 3", "environment …" or FLAG
+    may_be_off: bool  # None means that it was switched off, and not that it was left open
 
 
 def heads_for(width: int) -> int:

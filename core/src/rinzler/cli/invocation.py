@@ -31,10 +31,24 @@ class Invocation:
         starter = "python -m rinzler" if name == "__main__.py" else "rinzler"
         return cls(" ".join([starter, *sys.argv[1:2]]), tuple(sys.argv[2:]))
 
+    def chosen(self, *flags: str) -> list[str]:
+        """These flags again, with their values, if they were typed: ["--backend", "numpy"]."""
+        kept: list[str] = []
+        for word, after in zip(self.arguments, (*self.arguments[1:], ""), strict=True):
+            flag, equals, value = word.partition("=")
+            if flag in flags:
+                kept += [flag, value if equals else after]
+        return kept
+
     def other(self, command: str, arguments: Sequence[str]) -> str:
         """Another command, started as this one was: other("generate", ["runs/notes-001"])."""
         program = self.program[: -len("train")] + command
         return typed([*program.split(), *arguments])
+
+    def resume(self, run: Path, *more: str) -> str:
+        """The command that goes on with a run, on the backend that was typed."""
+        chosen = self.chosen("--backend", "--threads")
+        return self.other("train", ["--resume", str(run), *more, *chosen])
 
     def again(self, **changes: str | None) -> str:
         """The same command with other values: again(steps="4000", run_dir=None)."""

@@ -19,7 +19,13 @@ from rinzler.events import Diverging, Evaluated, Saved
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
 WORDS = {"SIGINT": "Ctrl-C"}
-VERBATIM = ("run", "saved", "try it", "go further")  # to be copied: no terminal may break them
+VERBATIM = (
+    "run",
+    "saved",
+    "try it",
+    "go further",
+    "go on",
+)  # to be copied: no terminal may break them
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,12 @@ def plan_lines(plan: Plan) -> list[Line]:
     corpus, model, training = plan.corpus, plan.model, plan.training
     gzip = corpus.gzip_bits_per_byte
     lines = [("skipped", note) for note in plan.backend.notes]
+    preset = [("preset", plan.preset)] if plan.preset else []
+    device = " · ".join(filter(None, (plan.backend.name, plan.device_text)))
+    where = f"from {plan.resumed.name}" if plan.resumed else ""
+    resumed = [("resume", f"{where} · {plan.done:,} steps are done")] if where else []
     return [
+        *preset,
         (
             "corpus",
             f"{plan.corpus_name} · {plural(corpus.documents, 'document')} · {size(corpus.bytes)}, "
@@ -56,14 +67,16 @@ def plan_lines(plan: Plan) -> list[Line]:
             f"{plural(model.layers, 'layer')} x {model.d_model} · {plural(model.heads, 'head')} · "
             f"context {model.context} · {plan.parameters:,} parameters",
         ),
+        ("tokenizer", plan.vocabulary.describe(plan.bytes_per_token)),
         *lines,
-        ("backend", f"{plan.backend.name} ({plan.backend.reason})"),
+        ("backend", f"{device} ({plan.backend.reason})"),
         (
             "plan",
             f"{plural(training.steps, 'step')} x {plan.tokens_per_step:,} tokens = "
             f"{tokens(plan.tokens)} · {passes(plan.passes)} over the text",
         ),
         ("run", str(plan.folder)),
+        *resumed,
         (
             "yardstick",
             f"guessing costs ln {model.vocab_size} = {model.initial_loss:.3f} nats, "
@@ -139,8 +152,9 @@ def _judgement(evaluated: Evaluated, train_loss: float | None, plan: Plan) -> li
 def next_lines(outcome: Outcome, plan: Plan) -> list[Line]:
     """The next two commands, ready to paste."""
     write = [str(plan.folder), "--prompt", plan.opening]
-    more = str(4 * plan.training.steps)
+    finished = outcome.steps >= plan.training.steps
+    more = ["--steps", str(4 * plan.training.steps)] if finished else []
     return [
         ("try it", outcome.invocation.other("generate", write)),
-        ("go further", outcome.invocation.again(steps=more, run_dir=None)),
+        ("go further" if finished else "go on", outcome.invocation.resume(plan.folder, *more)),
     ]

@@ -53,10 +53,12 @@ class LiveReporter(Listener):
     def started(self, plan: Plan) -> None:
         self.plan = plan
         self.meter = Meter(plan)
-        self.step = 0
+        self.step = plan.done
         for line in plan_lines(plan):
             self._print(line)
-        self.task = self.progress.add_task(self._where(), total=plan.training.steps, reading="")
+        self.task = self.progress.add_task(
+            self._where(), completed=self.step, total=plan.training.steps, reading=""
+        )
         self.progress.start()
 
     def happened(self, event: Event) -> None:
@@ -93,7 +95,10 @@ class LiveReporter(Listener):
         self.meter.add(event)
         self.step = event.step
         self.progress.update(self.task, completed=event.step)
-        if self.meter.seconds < REFRESH and event.step not in (1, self.plan.training.steps):
+        if self.meter.seconds < REFRESH and event.step not in (
+            self.plan.done + 1,
+            self.plan.training.steps,
+        ):
             return
         loss, pace = self.meter.read()
         left = duration(self.meter.left(event.step))

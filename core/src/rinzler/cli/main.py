@@ -10,6 +10,7 @@ Read next: `commands.py`.
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,14 +22,17 @@ from rinzler.errors import (
     EXIT_OK,
     ConfigError,
     DataError,
+    DivergenceError,
     RinzlerError,
 )
 
 SUMMARIES = {
     "train": "train a GPT on text, and keep it in a folder",
     "generate": "let a trained model write",
+    "eval": "say how well a trained model predicts a text",
     "backends": "list every backend and plugin, its state, and why it is in it",
 }
+FUNCTIONS = {"eval": "evaluate"}  # where the command's name means something else in Python
 
 
 def main() -> int:
@@ -70,7 +74,7 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     if "--version" in options:
         sys.stdout.write(_version())
         return EXIT_OK
-    command: parsing.Command = getattr(commands, name)
+    command: parsing.Command = getattr(commands, FUNCTIONS.get(name, name))
     hints: dict[str, parsing.WhyUnknown] = {}
     if name == "train":
         from rinzler.cli.extras import with_plugin_options
@@ -84,11 +88,18 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
 
         sys.stdout.write(render_help(app, command, program))
         return EXIT_OK
+    layers = None
+    if name == "train":
+        from rinzler.cli.settings import Layers
+
+        layers = Layers(os.environ, why_no_option)
     try:
-        return parsing.parse(app, program, tokens, **hints)()
-    except (ConfigError, DataError) as error:
+        return parsing.parse(app, program, tokens, layers=layers, **hints)()
+    except (ConfigError, DataError, DivergenceError) as error:
         message = parsing.in_flags(str(error), app)
-        raise type(error)(message) from error
+        reworded = type(error)(layers.blamed(message) if layers else message)
+        reworded.__notes__ = list(getattr(error, "__notes__", ()))
+        raise reworded from error
 
 
 def _guarded(command: Callable[[], int]) -> int:

@@ -13,7 +13,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, Parameter, convert
 from cyclopts.exceptions import (
@@ -27,6 +27,9 @@ from cyclopts.exceptions import (
 
 from rinzler.errors import ConfigError
 
+if TYPE_CHECKING:
+    from rinzler.cli.settings import Layers
+
 KINDS = {
     int: "a whole number",
     float: "a number",
@@ -34,7 +37,6 @@ KINDS = {
     str: "some text",
     Path: "a path",
 }
-ALWAYS = {"--help", "-h", "--version"}  # which `main.py` looks for
 
 Command = Callable[..., int]
 WhyUnknown = Callable[[str], str]  # from an option that is not there to a reason, or ""
@@ -49,19 +51,26 @@ def make_app(command: Command) -> App:
 
 
 def parse(
-    app: App, program: str, tokens: Sequence[str], why_unknown: WhyUnknown = lambda typed: ""
+    app: App,
+    program: str,
+    tokens: Sequence[str],
+    why_unknown: WhyUnknown = lambda typed: "",
+    layers: Layers | None = None,
 ) -> Callable[[], int]:
     """The call that was typed. Raises ConfigError for what cannot be understood or is not valid.
 
     `why_unknown` may know why there is no such option; an empty answer says that it does not.
+    `layers` fill in what was not typed; the command then gets all `settings` with their origins.
     """
+    app.config = (layers,) if layers else ()
     try:
         command, bound, *_ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         what = _explain(error, app, why_unknown)
         end = "" if what.endswith("?") else "."
         raise ConfigError(f"{what}{end} All options: {program} --help") from error
-    return lambda: command(*bound.args, **bound.kwargs)
+    told = {"settings": layers.settings()} if layers else {}
+    return lambda: command(*bound.args, **bound.kwargs, **told)
 
 
 def in_flags(message: str, app: App) -> str:
@@ -73,24 +82,18 @@ def in_flags(message: str, app: App) -> str:
     for flag in _flags(app):
         field = flag.removeprefix("--").replace("-", "_")
         follows = "" if "_" in field else r"(?= is | [0-9-])"
-        message = re.sub(rf"(?<![\w-]){field}\b{follows}", flag, message)
+        message = re.sub(rf"(?<![\w./\\-]){field}\b{follows}", flag, message)
     return message
 
 
-def all_names(app: App) -> set[str]:
-    """Everything that the command understands as an option: --bias, --no-bias, -v."""
-    found = {name for each in app.assemble_argument_collection() for name in each.names}
-    return {name for name in found if name.startswith("-")} | ALWAYS
-
-
 def _convert(kind: Any, tokens: Sequence[Any]) -> Any:
-    return int(tokens[0].value) if _plain_kind(kind) is int else convert(kind, tokens)
+    return int(tokens[0].value) if plain_kind(kind) is int else convert(kind, tokens)
 
 
 def _explain(error: CycloptsError, app: App, why_unknown: WhyUnknown) -> str:
     """What is wrong, in one line without its full stop."""
     argument = error.argument
-    expected = KINDS.get(_plain_kind(argument.hint), "a value") if argument else "a value"
+    expected = KINDS.get(plain_kind(argument.hint), "a value") if argument else "a value"
     if isinstance(error, UnknownOptionError):
         typed = (error.token.keyword or error.token.value).partition("=")[0]
         near = difflib.get_close_matches(typed, _flags(app), n=1)
@@ -113,6 +116,6 @@ def _flags(app: App) -> list[str]:
     return [each.names[0] for each in arguments if each.index is None]
 
 
-def _plain_kind(hint: Any) -> Any:
+def plain_kind(hint: Any) -> Any:
     """float of `float | None`."""
     return next((kind for kind in getattr(hint, "__args__", ()) if kind in KINDS), hint)

@@ -8,6 +8,7 @@ Leaves out: how a plan is shown (`lines.py`). Read next: `train.py`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log, prod
 from pathlib import Path
@@ -18,12 +19,16 @@ from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.corpus import Documents, gather
 from rinzler.cli.extras import plain
+from rinzler.cli.init import begin_with
 from rinzler.cli.invocation import Invocation
+from rinzler.cli.vocabulary import Vocabulary, check_merges, learn
 from rinzler.config import GPTConfig, TrainConfig
-from rinzler.data import ByteTokenizer, CorpusSummary, corpus_summary, split
+from rinzler.data import CorpusSummary, Split, corpus_summary, encoded, hold_back
 from rinzler.errors import ConfigError, DataError
 from rinzler.gpt import GPT
 from rinzler.plugins import Choice, choose_backend
+
+Fingerprint = tuple[str, str]  # ("notes.md", SHA-256 of its text)
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,19 @@ class Plan:
 
     corpus_name: str
     corpus: CorpusSummary
-    digest: str  # SHA-256 of the documents' text
+    documents: list[Fingerprint]
     opening: str  # the first words of the validation text: something to prompt the model with
+    vocabulary: Vocabulary
     model: GPTConfig
     parameters: int
     training: TrainConfig
     backend: Choice
+    device_text: str
     folder: Path
+    resumed: Path | None = None  # the checkpoint that the run goes on from
+    done: int = 0  # steps that were taken before
+    notes: tuple[str, ...] = ()  # what will not be as it was, said before anything else
+    preset: str = ""  # "laptop: --d-model 192 …"
 
     @property
     def tokens_per_step(self) -> int:
@@ -48,6 +59,10 @@ class Plan:
     def tokens(self) -> int:
         """All that the run will read."""
         return self.training.steps * self.tokens_per_step
+
+    @property
+    def bytes_per_token(self) -> float:
+        return self.corpus.bytes / (self.corpus.train_tokens + self.corpus.val_tokens)
 
     @property
     def passes(self) -> float:
@@ -65,36 +80,87 @@ class Plan:
 
 
 def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
-    """A run that is ready to take its first step. Raises RinzlerError."""
+    """A new run that is ready to take its first step. Raises RinzlerError."""
     if not 0 < request.val_fraction < 1:
         raise ConfigError(f"val_fraction is {request.val_fraction}, expected more than 0 and < 1")
-    tokenizer = ByteTokenizer()
-    shape = request.model.complete(tokenizer.vocab_size)
+    check_merges(request.merges)
+    request.model.complete(1)  # width and heads, before a long text is read
+    weights = begin_with(request) if request.init else None
     if request.run_dir is not None:
         rundir.check_free(Path(request.run_dir))
-    choice = choose_backend(request.backend)
+    choice = choose(request)
     name, documents = gather(request.names)
-    data = split(documents, request.val_fraction, tokenizer)
-    if len(data.val) < 2:
-        raise DataError(
-            f"the validation text has {len(data.val)} tokens, expected at least 2. "
-            f"Add text, or hold back more: --val-fraction {min(0.5, 2 * request.val_fraction):g}"
-        )
-    model = GPT(shape, seed=request.training.seed, device=choice.device)
+
+    def vocabulary_of(texts: list[str]) -> Vocabulary:
+        return weights.vocabulary if weights else learn(texts, request.merges)
+
+    data, vocabulary = in_ids(documents, request.val_fraction, vocabulary_of)
+    tokenizer = vocabulary.tokenizer
+    shape = weights.shape if weights else request.model.complete(tokenizer.vocab_size)
+    _check_length(data, shape.context, vocabulary)
+    dtype = weights.dtype if weights else "float32"
+    model = GPT(shape, seed=request.training.seed, device=choice.device, dtype=dtype)
+    if weights:
+        model.load(weights.values)
     trainer = AttendedTrainer(model, tokenizer, data, request.training)
     named = request.run_dir
     plan = Plan(
         corpus_name=name,
         corpus=corpus_summary(documents, data),
-        digest=_digest(documents),
-        opening=_opening(data.val_text),
+        documents=fingerprints(documents),
+        opening=opening(data.val_text),
+        vocabulary=vocabulary,
         model=shape,
-        parameters=sum(prod(p.shape) for p in model.parameters().values()),
+        parameters=count_parameters(model),
         training=request.training,
         backend=choice,
+        device_text=choice.device.backend.caps.device_text,
         folder=rundir.next_free(name) if named is None else rundir.make(Path(named)),
+        preset=request.preset,
     )
     return trainer, plan
+
+
+def choose(request: TrainRequest) -> Choice:
+    """The backend, with as many threads as were asked for. Raises ConfigError, BackendError."""
+    threads = request.threads
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
+    choice = choose_backend(request.backend)
+    if threads is not None:
+        choice.device.backend.set_threads(threads)
+    return choice
+
+
+def in_ids(
+    documents: Documents, val_fraction: float, vocabulary_of: Callable[[list[str]], Vocabulary]
+) -> tuple[Split, Vocabulary]:
+    """The text in two parts, and the tokenizer that the first of them led to. Raises DataError."""
+    train, val = hold_back(documents, val_fraction)
+    vocabulary = vocabulary_of(train)
+    data = encoded(train, val, vocabulary.tokenizer)
+    if len(data.val) < 2:
+        raise DataError(
+            f"the validation text has {len(data.val)} tokens, expected at least 2. "
+            f"Add text, or hold back more: --val-fraction {min(0.5, 2 * val_fraction):g}"
+        )
+    return data, vocabulary
+
+
+def _check_length(data: Split, context: int, vocabulary: Vocabulary) -> None:
+    """Raises DataError where a short text is too short only because its tokens are long.
+
+    In any other case `Batches` knows best what to say.
+    """
+    count = len(data.train)
+    if count > context or vocabulary.merges == 0:
+        return
+    mend = f"lower the context to {count - 1} or less, " if count > 1 else ""
+    raise DataError(
+        f"the training text has {count} tokens with {vocabulary.merges} merges, and one example "
+        f"needs {context + 1} (context {context} + 1). Add text, {mend}or take shorter tokens: "
+        "--vocab-size 0"
+    )
 
 
 def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[str, Any]:
@@ -104,20 +170,29 @@ def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[
         "corpus": {
             "name": plan.corpus_name,
             "texts": list(request.names),
+            "directory": str(Path.cwd()),  # which relative names in `texts` start from
             "documents": plan.corpus.documents,
             "bytes": plan.corpus.bytes,
-            "sha256": plan.digest,
+            "sha256": [list(each) for each in plan.documents],
             "val_fraction": request.val_fraction,
         },
+        "init": request.init,
+        "tokenizer": plan.vocabulary.to_json(),
         "model": plan.model.to_json(),
         "training": plan.training.to_json(),
         "options": plain(request.options),
-        "backend": {"name": plan.backend.name, "reason": plan.backend.reason},
-        "versions": _versions(plan.backend.name),
+        "backend": backend_record(plan),
+        "versions": versions(plan.backend.name),
     }
 
 
-def _versions(backend: str) -> dict[str, str]:
+def backend_record(plan: Plan) -> dict[str, Any]:
+    """The backend, for programs."""
+    choice = plan.backend
+    return {"name": choice.name, "reason": choice.reason, "device": plan.device_text}
+
+
+def versions(backend: str) -> dict[str, str]:
     import platform
 
     import numpy as np
@@ -139,14 +214,19 @@ def _versions(backend: str) -> dict[str, str]:
     return versions | {report.distribution: report.version for report in found}
 
 
-def _digest(documents: Documents) -> str:
-    digest = hashlib.sha256()
-    for name, text in documents:
-        digest.update(f"{Path(name).name}\0{text}\0".encode())
-    return digest.hexdigest()
+def count_parameters(model: GPT) -> int:
+    return sum(prod(p.shape) for p in model.parameters().values())
 
 
-def _opening(text: str) -> str:
+def fingerprints(documents: Documents) -> list[Fingerprint]:
+    """A name and the SHA-256 of the text, for each document, in order."""
+    return [
+        (Path(name).name, hashlib.sha256(text.encode("utf-8")).hexdigest())
+        for name, text in documents
+    ]
+
+
+def opening(text: str) -> str:
     """A few whole words from the beginning of a line, of a sentence if there is one."""
     lines = [line.strip() for line in text.splitlines() if len(line.strip()) > 3] or ["The "]
     line = next((line for line in lines if line[0].isupper()), lines[0])

@@ -2,17 +2,19 @@
 
 One object per line, in the order of events. Keys, besides "event":
 
-    start       corpus{name documents bytes val_bytes gzip_bits_per_byte} model{…} parameters
-                training{…} backend{name reason notes} tokens_per_step run
+    start       corpus{name documents bytes val_bytes gzip_bits_per_byte} tokenizer{…} model{…}
+                parameters training{…} backend{name reason device notes} tokens_per_step run
+    resume      the same, and step
     step        step loss lr grad_norm tokens_per_second
-    validation  step loss bits_per_byte tokens final
+    validation  step val_loss val_bpb tokens final
     sample      step text
     checkpoint  step path bytes
     divergence  step gap train_loss val_loss critical   gap in percent of the training loss
-    end         steps seconds tokens_per_second val_loss val_bits_per_byte checkpoint stopped_by
+    end         steps seconds tokens_per_second val_loss val_bpb checkpoint stopped_by
 
-Losses are in nats per token; `model` and `training` have the fields of `config.py`. The same lines
-go to stdout with --json and, always, to metrics.jsonl in the run's folder.
+Losses are in nats per token, val_bpb is in bits per byte; `model` and `training` have the fields of
+`config.py`. The same lines go to stdout with --json and, always, to metrics.jsonl in the run's
+folder. docs/runs.md explains each key.
 Read next: `train.py`.
 """
 
@@ -25,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from rinzler.cli.lines import Outcome, sample_text
-from rinzler.cli.plan import Plan
+from rinzler.cli.plan import Plan, backend_record
 from rinzler.cli.report import Listener
 from rinzler.cli.rundir import RunFile
 from rinzler.cli.words import visible
@@ -43,17 +45,16 @@ class JsonLines(Listener):
         self.plan = plan
         corpus = asdict(plan.corpus)
         wanted = ("documents", "bytes", "val_bytes", "gzip_bits_per_byte")
+        resumed = {"step": plan.done} if plan.resumed else {}
         self._line(
-            "start",
+            "resume" if plan.resumed else "start",
+            **resumed,
             corpus={"name": plan.corpus_name} | {key: corpus[key] for key in wanted},
+            tokenizer=plan.vocabulary.to_json() | {"bytes_per_token": plan.bytes_per_token},
             model=plan.model.to_json(),
             parameters=plan.parameters,
             training=plan.training.to_json(),
-            backend={
-                "name": plan.backend.name,
-                "reason": plan.backend.reason,
-                "notes": list(plan.backend.notes),
-            },
+            backend=backend_record(plan) | {"notes": list(plan.backend.notes)},
             tokens_per_step=plan.tokens_per_step,
             run=str(plan.folder),
         )
@@ -63,7 +64,14 @@ class JsonLines(Listener):
             self._line("step", **asdict(event))
         elif isinstance(event, Evaluated):
             bits = self.plan.bits_per_byte(event.loss)
-            self._line("validation", **asdict(event), bits_per_byte=bits)
+            self._line(
+                "validation",
+                step=event.step,
+                val_loss=event.loss,
+                val_bpb=bits,
+                tokens=event.tokens,
+                final=event.final,
+            )
         elif isinstance(event, Sampled):
             self._line("sample", **asdict(event))
         elif isinstance(event, Diverging):
@@ -79,7 +87,7 @@ class JsonLines(Listener):
             seconds=outcome.seconds,
             tokens_per_second=outcome.tokens_per_second,
             val_loss=last.loss if last else None,
-            val_bits_per_byte=self.plan.bits_per_byte(last.loss) if last else None,
+            val_bpb=self.plan.bits_per_byte(last.loss) if last else None,
             checkpoint=str(outcome.checkpoint) if outcome.checkpoint else None,
             stopped_by=outcome.stopped_by or None,
         )

@@ -60,6 +60,7 @@ class Meter:
     def __init__(self, plan: Plan) -> None:
         self.steps = plan.training.steps
         self.tokens_per_step = plan.tokens_per_step
+        self.done = plan.done
         self.begun = perf_counter()
         self.loss = 0.0
         self.seconds = 0.0
@@ -78,7 +79,7 @@ class Meter:
 
     def left(self, step: int) -> float:
         """Seconds to the last step, if the rest goes like what has gone."""
-        return (perf_counter() - self.begun) / step * (self.steps - step)
+        return (perf_counter() - self.begun) / (step - self.done) * (self.steps - step)
 
 
 class PlainReporter(Listener):
@@ -92,7 +93,8 @@ class PlainReporter(Listener):
         self.meter = Meter(plan)
         self.every = round_interval(plan.training.steps, LINES)
         self.last_line = perf_counter()
-        self.step = 0
+        self.step = plan.done
+        self.first = plan.done + 1
         for line in plan_lines(plan):
             say(aligned(line))
         say("")
@@ -126,7 +128,7 @@ class PlainReporter(Listener):
         self.meter.add(event)
         now = perf_counter()
         total = self.plan.training.steps
-        due = event.step in (1, total) or event.step % self.every == 0
+        due = event.step in (self.first, total) or event.step % self.every == 0
         if not due and now - self.last_line < LONGEST:
             return
         self.last_line = now

@@ -4,9 +4,10 @@
                    metrics.jsonl            one JSON object per event (`records.py` has the keys)
                    samples.txt              what the model wrote on the way
                    step-000500.safetensors  a checkpoint
+                   lock                     held by the process that the folder belongs to
 
 A folder is never shared: a number is taken by creating the folder, so two runs that start at once
-get two numbers. Leaves out: a lock, which resuming will need. Read next: `records.py`.
+get two numbers. Leaves out: the lock (`lock.py`). Read next: `records.py`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,20 @@ from typing import Any
 
 from rinzler.cli.streams import say
 from rinzler.errors import ConfigError
+from rinzler.files import FILES, ReplaceError, replace_file
 
 RUNS = Path("runs")
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.txt"
+NEEDED: Mapping[str, Mapping[str, type]] = {  # of config.json, to go on with a run
+    "corpus": {
+        **{"name": str, "texts": list, "directory": str, "sha256": list, "val_fraction": float},
+    },
+    "model": {"vocab_size": int},
+    "training": {"steps": int},
+    "backend": {"name": str},
+}
 
 
 def next_free(name: str, runs: Path = RUNS) -> Path:
@@ -79,9 +89,27 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     """Put config.json into the folder. Raises ConfigError."""
     text = json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
     try:
-        (folder / CONFIG).write_text(text, encoding="utf-8")
+        replace_file(folder / CONFIG, [text.encode("utf-8")], FILES)
+    except ReplaceError as failure:
+        raise _not_made(folder, failure.cause) from failure.cause
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """config.json of a run, with all that going on needs. Raises ConfigError."""
+    path = folder / CONFIG
+    mend = f"Without it a run cannot go on; a new one can take its weights: --init {folder}"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:
-        raise _not_made(folder, cause) from cause
+        raise ConfigError(f"{path} cannot be read: {cause.strerror}. {mend}") from cause
+    except ValueError as cause:
+        raise ConfigError(f"{path} is damaged: {cause}. {mend}") from cause
+    for part, entries in NEEDED.items():
+        held = record.get(part) if isinstance(record, dict) else None
+        for name, kind in entries.items():
+            if not isinstance(held, dict) or not isinstance(held.get(name), kind):
+                raise ConfigError(f"{path} has no valid {part}.{name}. {mend}")
+    return dict(record)
 
 
 class RunFile:

@@ -3,7 +3,8 @@
 The library's `train` yields events; here they are handed on, and between two of them somebody may
 have asked to stop. However a run ends, its last completed step is saved before the command leaves,
 except where a second request, or an error, says that there is no time or no point.
-Leaves out: going on from a checkpoint. Read next: `generate.py`.
+Leaves out: what a run begins with (`plan.py`) or goes on from (`resume.py`).
+Read next: `generate.py`.
 """
 
 from __future__ import annotations
@@ -11,49 +12,81 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
-from rinzler.cli import rundir
+from rinzler.cli import resume, rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
+from rinzler.cli.lock import owned
 from rinzler.cli.plan import Plan, prepare, settings
 from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFile
 from rinzler.cli.report import Listener, PlainReporter
+from rinzler.cli.rewind import Record
 from rinzler.cli.signals import Interrupted, StopRequest
-from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say_if_slow
-from rinzler.errors import EXIT_OK, OutOfMemoryError
+from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say, say_if_slow
+from rinzler.errors import EXIT_GUARD, EXIT_OK, OutOfMemoryError
 from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit
 from rinzler.train import save, train
 
-WAITING = "reading the text; collecting a corpus for the first time can take a while"
+WAITING = "reading the text and learning its tokens; for the first time that can take a while"
 RECENT = 50  # steps whose mean is the training loss at the end
 
 
 def run(request: TrainRequest) -> int:
     """Train as asked; returns the exit code. Raises RinzlerError."""
-    with nullcontext() if request.quiet else say_if_slow(WAITING):
-        trainer, plan = prepare(request)
+    with ExitStack() as held:
+        with nullcontext() if request.quiet else say_if_slow(WAITING):
+            ready = _go_on(request, held) if request.resume else _begin(request, held)
+        info = RunInfo(ready.plan.folder, ready.config, ready.options)
+        return Run(request, ready).drive(info)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A run whose folder is in order and belongs to this process."""
+
+    trainer: AttendedTrainer
+    plan: Plan
+    config: dict[str, Any]
+    options: Mapping[str, Any]  # of plugins
+    before: list[Record] = field(default_factory=list)  # what metrics.jsonl holds already
+
+
+def _begin(request: TrainRequest, held: ExitStack) -> Ready:
+    trainer, plan = prepare(request)
+    held.enter_context(owned(plan.folder))
     config = settings(plan, request, Invocation.of_this_process())
     rundir.write_settings(plan.folder, config)
-    return Run(request, trainer, plan).drive(RunInfo(plan.folder, config, request.options))
+    return Ready(trainer, plan, config, request.options)
+
+
+def _go_on(request: TrainRequest, held: ExitStack) -> Ready:
+    ready = resume.prepare(request, held)
+    for note in () if request.quiet else ready.plan.notes:
+        say(f"note: {note}")
+    return Ready(ready.trainer, ready.plan, ready.config, ready.options, ready.begin())
 
 
 class Run:
     """One run under way: who listens, and what has to be known at its end."""
 
-    def __init__(self, request: TrainRequest, trainer: AttendedTrainer, plan: Plan) -> None:
-        self.trainer = trainer
-        self.plan = plan
+    def __init__(self, request: TrainRequest, ready: Ready) -> None:
+        self.trainer = ready.trainer
+        self.plan = ready.plan
+        self.before = ready.before
         self.quiet = request.quiet
         self.results = Results()
-        self.listeners = _listeners(request, plan.folder, self.results)
-        self.losses: deque[float] = deque(maxlen=RECENT)
+        self.listeners = _listeners(request, self.plan.folder, self.results)
+        self.losses = deque(self.trainer.recent, maxlen=RECENT)
         self.seconds = 0.0  # inside steps
         self.evaluated: Evaluated | None = None
         self.saved: Saved | None = None
@@ -66,15 +99,23 @@ class Run:
             return self._drive()
         except BaseException as caught:
             error = caught
-            path = self.saved.path if self.saved else None
-            error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
-            if isinstance(caught, OutOfMemoryError) and self.plan.training.batch_size > 1:
-                error.add_note(f"in less memory: {self._smaller()}")
+            self._explain(error)
             raise
         finally:
             for listener in self.listeners:
                 listener.close()
             emit("rinzler_train_end", run=info, error=error)
+
+    def _explain(self, error: BaseException) -> None:
+        """What is left, and what to type next, as notes on the error."""
+        path = self.saved.path if self.saved else self.plan.resumed
+        error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
+        if isinstance(error, OutOfMemoryError) and not path and self.plan.training.batch_size > 1:
+            error.add_note(f"in less memory: {self._smaller()}")
+        # A guard would stop the run at the same place again.
+        if path and getattr(error, "exit_code", None) != EXIT_GUARD:
+            again = Invocation.of_this_process().resume(self.plan.folder)
+            error.add_note(f"to go on from there: {again}")
 
     def _smaller(self) -> str:
         """The command with half of the batch and twice the forward passes in each update."""
@@ -110,7 +151,8 @@ class Run:
 
         self.trainer.attend = attend
         with suppress(Interrupted):
-            for event in train(self.trainer, self.plan.folder):
+            owed = resume.owed(self.trainer, self.before) if self.plan.resumed else ()
+            for event in chain(owed, train(self.trainer, self.plan.folder)):
                 self._happened(event)
                 if self.results.broken and not stop.name:
                     stop.request("stdout was closed", EXIT_BROKEN_PIPE)
@@ -133,10 +175,10 @@ class Run:
             listener.stopping(signal)
 
     def _outcome(self, seconds: float, stopped_by: str) -> Outcome:
-        steps = self.trainer.steps
+        steps = self.trainer.steps - self.plan.done  # of this process
         pace = steps * self.plan.tokens_per_step / self.seconds if self.seconds else 0.0
         return Outcome(
-            steps=steps,
+            steps=self.trainer.steps,
             seconds=seconds,
             tokens_per_second=pace,
             train_loss=sum(self.losses) / len(self.losses) if self.losses else None,

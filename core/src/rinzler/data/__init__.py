@@ -11,7 +11,15 @@ Leaves out: texts too large for memory. Read next: `texts.py`.
 """
 
 from rinzler.data.batches import Batches, windows
-from rinzler.data.splitting import CorpusSummary, Split, corpus_summary, gzip_bits_per_byte, split
+from rinzler.data.splitting import (
+    CorpusSummary,
+    Split,
+    corpus_summary,
+    encoded,
+    gzip_bits_per_byte,
+    hold_back,
+    split,
+)
 from rinzler.data.texts import TEXT_SUFFIXES, read_texts
 from rinzler.tokenizer import BPETokenizer, ByteTokenizer, Tokenizer, tokenizer_from_json
 
@@ -24,7 +32,9 @@ __all__ = [
     "Split",
     "Tokenizer",
     "corpus_summary",
+    "encoded",
     "gzip_bits_per_byte",
+    "hold_back",
     "read_texts",
     "split",
     "tokenizer_from_json",

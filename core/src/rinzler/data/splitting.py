@@ -19,7 +19,7 @@ import numpy as np
 from rinzler.errors import ConfigError, DataError
 from rinzler.tokenizer import Tokenizer
 
-JOINT = "\n\n"  # between two documents
+JOINT = "\n\n"  # between two documents, where they are counted in bytes
 MANY = 8  # hold whole documents back where the fraction comes to at least so many of them
 
 Document = tuple[str, str]  # (name, text)
@@ -47,7 +47,19 @@ class CorpusSummary:
 
 
 def split(documents: Sequence[Document], val_fraction: float, tokenizer: Tokenizer) -> Split:
-    """Documents into training and validation ids.
+    """Documents into training and validation ids: `hold_back`, then `encoded`."""
+    train, val = hold_back(documents, val_fraction)
+    return encoded(train, val, tokenizer)
+
+
+def encoded(train: Sequence[str], val: Sequence[str], tokenizer: Tokenizer) -> Split:
+    """Texts in ids, with the tokenizer's boundary between each two."""
+    val_text = JOINT.join(val)
+    return Split(tokenizer.encode_documents(train), tokenizer.encode_documents(val), val_text)
+
+
+def hold_back(documents: Sequence[Document], val_fraction: float) -> tuple[list[str], list[str]]:
+    """(texts to train on, texts to validate on). A tokenizer learns from the first alone.
 
     Where `val_fraction` comes to fewer than MANY documents, or their sizes differ too much, the
     last `val_fraction` of the bytes of each is held back, moved to the next whole character;
@@ -59,9 +71,7 @@ def split(documents: Sequence[Document], val_fraction: float, tokenizer: Tokeniz
     if not documents:
         raise DataError("there are no documents to split: name a text to train on")
     texts = [text for _, text in documents]
-    train, val = _whole_documents(texts, val_fraction) or _ends(texts, val_fraction)
-    val_text = JOINT.join(val)
-    return Split(tokenizer.encode_documents(train), tokenizer.encode_documents(val), val_text)
+    return _whole_documents(texts, val_fraction) or _ends(texts, val_fraction)
 
 
 def corpus_summary(documents: Sequence[Document], data: Split) -> CorpusSummary:

@@ -1,0 +1,151 @@
+"""What a run keeps for its whole life, and what may be different when it goes on.
+
+Its texts, model, tokenizer and the way of training are what it is; with others, the rest of it
+would be a run that nobody asked for. How long it is, how often something is reported or saved, and
+what computes, may change, and a line says what follows from that.
+Read next: `resume.py`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from rinzler.cli import rundir
+from rinzler.cli.commands import TrainRequest
+from rinzler.cli.flags import FLAG
+from rinzler.cli.found import Found
+from rinzler.cli.invocation import Invocation
+from rinzler.cli.plan import Fingerprint
+from rinzler.config import GPTConfig, TrainConfig
+from rinzler.errors import CheckpointError, ConfigError, DataError
+from rinzler.optim import Optimizer
+from rinzler.train import scheduled
+
+CHANGEABLE = (
+    *("steps", "eval_every", "eval_windows", "gen_every", "save_every"),
+    *("div_warn", "div_crit"),
+)
+OTHERS = ("val-fraction", "vocab-size", "run-dir", "init", "config", "preset")
+
+
+def check_flags(request: TrainRequest) -> None:
+    """Raises ConfigError for settings that a run keeps for its whole life."""
+    of_the_run = {each.name for record in (GPTConfig, TrainConfig) for each in fields(record)}
+    names = [name.replace("_", "-") for name in of_the_run - set(CHANGEABLE)]
+    typed = {name for name, origin in request.origins.items() if origin == FLAG}
+    given = sorted(typed & {*names, *OTHERS})
+    new_one = "or begin a new run with the weights of this one: --init instead of --resume"
+    if given:
+        flags = ", ".join(f"--{name}" for name in given)
+        raise ConfigError(
+            f"{flags} cannot be given with --resume: the run goes on as it began. "
+            f"Leave that out, {new_one}"
+        )
+    if request.names and request.origins.get("corpus", FLAG) == FLAG:
+        raise ConfigError(
+            f"a text cannot be named with --resume ({request.names[0]}): the run goes on with "
+            f"its own. Leave it out, {new_one}"
+        )
+
+
+def training_of(request: TrainRequest, config: dict[str, Any], found: Found) -> TrainConfig:
+    """The settings of the run with the changes that were asked for. Raises ConfigError."""
+    wrong = f"{found.folder / rundir.CONFIG} and {found.path.name} are not of the same run: "
+    stored = found.saved.meta.get("training", {})
+    known = {each.name for each in fields(TrainConfig)}
+    for name in sorted(known - set(CHANGEABLE)):
+        one, other = config["training"].get(name), stored.get(name)
+        if one != other:
+            raise CheckpointError(
+                f"{wrong}{name} is {one} in one and {other} in the other. "
+                f"Put it back to where it came from, or: --init {found.path}"
+            )
+    if config["model"] != found.saved.meta.get("model"):
+        raise CheckpointError(
+            f"{wrong}the models differ. Put it back to where it came from, or: --init {found.path}"
+        )
+    values = {name: value for name, value in config["training"].items() if name in known}
+    typed = [name for name in CHANGEABLE if name.replace("_", "-") in request.origins]
+    typed = [name for name in typed if request.origins[name.replace("_", "-")] == FLAG]
+    try:
+        return TrainConfig(**values | {name: getattr(request.training, name) for name in typed})
+    except TypeError as cause:
+        raise ConfigError(
+            f"{found.folder / rundir.CONFIG} has settings that are none: {cause}. "
+            f"A new run can take the weights: --init {found.folder}"
+        ) from cause
+
+
+def check_steps(training: TrainConfig, found: Found) -> None:
+    """Raises ConfigError if there is nothing left to do."""
+    if found.step < training.steps:
+        return
+    invocation = Invocation.of_this_process()
+    command = invocation.resume(found.folder, "--steps", str(4 * found.step))
+    raise ConfigError(
+        f"the run {found.folder} has done {found.step:,} steps of {training.steps:,}: it is "
+        f"finished. To go further: {command}"
+    )
+
+
+def check_texts(folder: Path, before: Sequence[Fingerprint], now: Sequence[Fingerprint]) -> None:
+    """Raises DataError, naming what is not as it was."""
+    if list(before) == list(now):
+        return
+    gone = Counter(before) - Counter(now)
+    come = Counter(now) - Counter(before)
+    old, new = {name for name, _ in gone}, {name for name, _ in come}
+    reasons = [f"{name} has changed" for name in sorted(old & new)]
+    reasons += [f"{name} is gone" for name in sorted(old - new)]
+    reasons += [f"{name} is new" for name in sorted(new - old)]
+    reasons = reasons or ["they come in another order"]
+    more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    raise DataError(
+        f"the texts of {folder} are not what they were: {'; '.join(reasons[:3])}{more}. Put them "
+        f"back, or begin a new run with its weights: rinzler-train --init {folder} TEXT"
+    )
+
+
+def notes_on(config: dict[str, Any], training: TrainConfig, backend: str, step: int) -> list[str]:
+    """What will not be as it was."""
+    notes = []
+    before = replace(training, steps=config["training"]["steps"])
+    if before.cosine and before.steps != training.steps:
+        old, new = rate(before, step), rate(training, step)
+        notes.append(
+            f"--steps {before.steps} → {training.steps}; at step {step:,} the rate goes from "
+            f"{old:.1e} to {new:.1e} (the cosine is stretched over the new length)"
+        )
+    if config["backend"]["name"] != backend:
+        notes.append(
+            f"the run was on {config['backend']['name']} and goes on with {backend}: the same but "
+            "for rounding"
+        )
+    return notes
+
+
+def rate(training: TrainConfig, step: int) -> float:
+    """The learning rate of step number `step`, from 0."""
+    stand_in = SimpleNamespace(lr=training.lr, steps=step)
+    return scheduled(cast(Optimizer, stand_in), training).rate(step)
+
+
+def options_of(request: TrainRequest, config: dict[str, Any]) -> dict[str, Any]:
+    """The options of plugins: as the run had them, unless they were given again."""
+    again = dict(request.options)
+    for name, record in again.items():
+        stored = config.get("options", {}).get(name, {})
+        kept = {}
+        for each in fields(record):
+            flag = f"{name}-{each.name}".replace("_", "-")
+            if each.name in stored and flag not in request.origins:
+                value = stored[each.name]
+                is_path = isinstance(value, str) and "Path" in str(each.type)
+                kept[each.name] = Path(value) if is_path else value
+        again[name] = replace(record, **kept)
+    return again

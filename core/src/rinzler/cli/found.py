@@ -1,0 +1,57 @@
+"""A run as a person names it, its folder or one of its checkpoints, into a checkpoint.
+
+A folder stands for its newest checkpoint that is whole; each newer one that is not is named, with
+what is wrong with it. Read next: `generate.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rinzler import checkpoint
+from rinzler.checkpoint import Checkpoint
+from rinzler.cli import rundir
+from rinzler.cli.streams import say
+from rinzler.errors import CheckpointError
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A checkpoint and where it lies."""
+
+    path: Path
+    saved: Checkpoint
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    @property
+    def step(self) -> int:
+        return int(self.saved.meta["step"])
+
+
+def folder_of(run: str) -> Path:
+    """The folder of a run, or the one that a checkpoint lies in. Raises CheckpointError."""
+    path = Path(run)
+    if path.is_dir():
+        return path
+    if path.exists():
+        return path.parent
+    newest = rundir.newest_run()
+    hint = f" The newest here: {newest}" if newest else " Train one first: rinzler-train"
+    raise CheckpointError(f"there is no run or checkpoint {path}.{hint}")
+
+
+def find_checkpoint(run: str) -> Found:
+    """The checkpoint that a run, or a file, stands for. Raises CheckpointError."""
+    path = Path(run)
+    if folder_of(run) == path:
+        path, skipped = checkpoint.newest(path)
+        for line in skipped:
+            say(line)
+    found = Found(path, checkpoint.load(path))
+    if not isinstance(found.saved.meta.get("step"), int):
+        raise CheckpointError(f"{path} is a checkpoint without a step: no run of Rinzler wrote it")
+    return found
