@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "d-model": 128,
         "context": 64,
         "batch-size": 12,
-        "steps": 2000,
+        "steps": 1400,
         "lr": 3e-3,
         "warmup-steps": 50,
         "cosine": True,
