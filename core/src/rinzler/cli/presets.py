@@ -15,37 +15,42 @@ from typing import Any
 from rinzler.cli.flags import Setting
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # About 3 minutes.
+    # About 3 minutes, enough for words and the manner of the text.
     "first-run": {
         "d-model": 128,
         "context": 64,
         "batch-size": 12,
-        "steps": 1400,
+        "steps": 1800,
         "lr": 3e-3,
-        "warmup-steps": 50,
+        "warmup-steps": 200,
         "cosine": True,
+        "gen-every": 300,
     },
     # About 30 minutes.
     "laptop": {
+        "vocab-size": 1000,
         "d-model": 192,
         "context": 128,
+        "dropout": 0.1,
         "batch-size": 16,
         "steps": 4500,
-        "lr": 1e-3,
-        "warmup-steps": 200,
+        "lr": 2e-3,
+        "warmup-steps": 300,
         "cosine": True,
+        "gen-every": 500,
     },
     # About 8 hours, for some megabytes of text.
     "overnight": {
+        "vocab-size": 2000,
         "d-model": 256,
         "layers": 6,
         "context": 256,
+        "dropout": 0.1,
         "batch-size": 16,
         "steps": 14000,
         "lr": 1e-3,
         "warmup-steps": 500,
         "cosine": True,
-        "dropout": 0.1,
         "gen-every": 1000,
     },
 }
