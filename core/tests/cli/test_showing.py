@@ -40,7 +40,7 @@ def test_every_setting_with_its_origin(layered) -> None:
         "d-model = 192 # preset laptop",
         "layers = 2 # file run.toml, line 1",
         "bias = false # flag",
-        "lr = 0.001 # preset laptop",
+        "lr = 0.002 # preset laptop",
         "batch-size = 5 # environment RINZLER_TRAIN_BATCH_SIZE",
         "cosine = true # preset laptop",
         "clip-grad = false # flag",
