@@ -156,6 +156,6 @@ def add_to_leaf(leaf: Leaf, grad: Array, owned: bool) -> None:
         leaf.gradient = copy(grad)
 
 
-def copy(x: Array) -> Array:
-    """The same values in memory of their own."""
-    return call("permute", x, axes=tuple(range(len(x.shape))))
+def copy(x: Array, out: Array | None = None) -> Array:
+    """The same values in memory of their own, or in `out`."""
+    return call("permute", x, axes=tuple(range(len(x.shape))), out=out)

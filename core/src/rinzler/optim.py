@@ -17,6 +17,7 @@ from math import inf
 
 import numpy as np
 
+from rinzler.autograd import copy
 from rinzler.errors import CheckpointError, ConfigError
 from rinzler.nn import FlatParameters, Module
 from rinzler.ops import Array, call
@@ -89,7 +90,7 @@ class Optimizer:
         new = self.update(old, gradient)
         for name, array in new.items():
             if clip is None:
-                call("permute", array, axes=(0,), out=old[name])
+                copy(array, out=old[name])
             else:
                 go = call("expand", clip.ok.reshape((1,)), shape=array.shape)
                 call("where", go, array, old[name], out=old[name])

@@ -79,7 +79,7 @@ class Trainer:
     def gradients(self, number: int) -> float:
         """Leave the mean gradient of step `number` in the parameters; returns the mean loss."""
         self.model.train()
-        self.model.zero_grad()
+        self.optimizer.zero_grad()
         total = 0.0
         for micro in range(self.config.accumulate):
             inputs, targets = self.batches.draw(number, micro)  # (B, T) each

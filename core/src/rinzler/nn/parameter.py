@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from rinzler.autograd import copy
 from rinzler.errors import CheckpointError, ConfigError
-from rinzler.ops import ITEMSIZE, Array, Device, call
+from rinzler.ops import ITEMSIZE, Array, Device
 from rinzler.philox import Key, Stream, normal
 from rinzler.tensor import Tensor, device_for
 
@@ -112,10 +113,10 @@ class FlatParameters:
     def _take_over(self, p: Parameter, start: int) -> None:
         """Copy a parameter and its gradient in, then make both views of this buffer."""
         data = self.data.part(start, p.shape)
-        call("permute", p.array, axes=tuple(range(p.ndim)), out=data)
+        copy(p.array, out=data)
         grad = self.grad.part(start, p.shape)
         if p.gradient is not None:
-            call("permute", p.gradient, axes=tuple(range(p.ndim)), out=grad)
+            copy(p.gradient, out=grad)
         p.array, p.gradient = data, grad
 
     def holds(self, parameters: Mapping[str, Parameter]) -> bool:

@@ -18,11 +18,7 @@ def list_corpora() -> list[CorpusInfo]:
     """Every corpus that a plugin offers under a name of its own, sorted by name."""
     from rinzler.plugins.manager import plugins
 
-    known = plugins()
-    known.check_strict()
-    known.describe()
-    offers = [offer for offer in known.offers("corpus") if not known.clash(offer)]
-    return sorted((offer.info for offer in offers), key=lambda info: info.name)
+    return plugins().infos("corpus")
 
 
 def load_corpus(name: str) -> list[tuple[str, str]]:

@@ -79,6 +79,13 @@ class Plugins:
         """
         return self._checked(self._described(kind))
 
+    def infos(self, kind: str) -> list[Any]:
+        """The records of a kind that plugins offer under a name of their own, sorted by name."""
+        self.check_strict()
+        self.describe()
+        own = [offer.info for offer in self.offers(kind) if not self.clash(offer)]
+        return sorted(own, key=lambda info: info.name)
+
     def _described(self, kind: str) -> list[Offer[Any]]:
         offers = [offer for plugin in self.found for offer in plugin.offers]
         return [offer for offer in offers if offer.kind == kind]

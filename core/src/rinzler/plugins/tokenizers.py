@@ -36,11 +36,7 @@ def list_tokenizers() -> list[TokenizerInfo]:
     """Every tokenizer that a plugin offers under a name of its own, sorted by name."""
     from rinzler.plugins.manager import plugins
 
-    known = plugins()
-    known.check_strict()
-    known.describe()
-    offers = [offer for offer in known.offers("tokenizer") if not known.clash(offer)]
-    return sorted((offer.info for offer in offers), key=lambda info: info.name)
+    return plugins().infos("tokenizer")
 
 
 def find_tokenizer(name: str) -> TokenizerInfo:
