@@ -32,6 +32,8 @@ class StepConfig:
     context: int  # T
     batch: int  # B
     vocab_size: int  # V
+    steps: int = 60  # measured steps a side, where nobody says otherwise
+    warmup: int = 10  # steps before them: caches, thread pools, compilers and captures settle
 
     @property
     def tokens(self) -> int:
@@ -42,7 +44,9 @@ class StepConfig:
 CONFIGS = {
     "C1": StepConfig(d_model=64, layers=4, heads=4, context=128, batch=8, vocab_size=1000),
     "C2": StepConfig(d_model=128, layers=4, heads=4, context=64, batch=12, vocab_size=65),
-    "C3": StepConfig(d_model=384, layers=6, heads=6, context=256, batch=16, vocab_size=65),
+    "C3": StepConfig(
+        d_model=384, layers=6, heads=6, context=256, batch=16, vocab_size=65, steps=12, warmup=4
+    ),
 }
 
 
@@ -60,6 +64,8 @@ class RunConfig:
     warmup: int = 100
     min_lr: float = 1e-4  # where the cosine ends; it starts at ADAMW's rate
     val_fraction: float = 0.1  # the end of the text
+    eval_every: int = 250
+    eval_batches: int = 20  # of the training text, and as many of the validation text
 
 
 SHAKESPEARE = RunConfig()  # nanoGPT's setting for a CPU

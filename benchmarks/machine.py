@@ -1,7 +1,7 @@
 """What a result must say of the machine that it was measured on.
 
 A time without its processor, its load and its versions cannot be compared with anything. Reads
-only what the system shows to everyone. Read next: `step.py`, which prints it.
+only what the system shows to everyone, on Linux most of it. Read next: `step.py`, which prints it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import os
 import platform
 from pathlib import Path
 from typing import Any
+
+STATUS = Path("/proc/self/status")
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def describe() -> dict[str, Any]:
@@ -50,3 +53,40 @@ def usable_cores() -> int:
 def load_average() -> float | None:
     """The mean number of running processes over the last minute; None on Windows."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def headline(before: float | None = None) -> str:
+    """Machine and load in one line; `before` is the load before the run."""
+    host = describe()
+    load = (
+        f"load {load_average()}"
+        if before is None
+        else f"load {before} before, {load_average()} after"
+    )
+    return f"{host['cpu']}, {host['cores']} cores, {host['system']}; {load}"
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process holds now; None where the system does not tell."""
+    return _status("VmRSS")
+
+
+def peak() -> int | None:
+    """The most that this process ever held, or held since `forget_peak`."""
+    return _status("VmHWM")
+
+
+def forget_peak() -> None:
+    """Let `peak` start anew from what is held now (proc(5), clear_refs); nothing without Linux."""
+    if CLEAR_REFS.exists():
+        CLEAR_REFS.write_text("5", encoding="ascii")
+
+
+def _status(name: str) -> int | None:
+    if not STATUS.exists():
+        return None
+    for line in STATUS.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return 1024 * int(value.split()[0])  # "1234 kB"
+    return None

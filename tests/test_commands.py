@@ -38,6 +38,7 @@ class Shell:
         self.environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
         self.environment["OPENBLAS_NUM_THREADS"] = "1"  # two tests at once need no more
         self.environment["FORCE_COLOR"] = "1"  # must not reach a pipe
+        self.environment["RINZLER_BLOCK"] = "numba"  # it says a line when it compiles
 
     def start(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
         # On Windows only a process in a group of its own can be sent a Ctrl-Break.

@@ -1,17 +1,18 @@
 """A training run with nothing but the library's own parts: split, Trainer, train.
 
-The seconds run from the first update to the validation loss; building the model and encoding the
-text are not in them. Read next: `rinzler.train`; `torch_run.py`, the other side.
+The time runs from the first evaluation to the last; building the model and encoding the text are
+not in it. Read next: `rinzler.train`; `torch_run.py`, the other side.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from configs import ADAMW, CLIP, RunConfig
-from contenders.runner import progress, serve_run
+from contenders.rinzler_step import EAGER, WithPeak, about
+from contenders.runner import CHUNK, EVALUATION, READY, STEPS, progress, serve_run
 
 from rinzler.config import TrainConfig
 from rinzler.data import ByteTokenizer, read_texts, split
@@ -20,8 +21,11 @@ from rinzler.gpt import GPT, GPTConfig
 from rinzler.train import Trainer, train
 
 
-def run(text: Path, config: RunConfig, variant: str, seed: int) -> dict[str, Any]:
-    """Train on the backend `variant` and evaluate over all of the validation text."""
+def run(
+    text: Path, config: RunConfig, variant: str, seed: int
+) -> Generator[str, None, dict[str, Any]]:
+    """Train, captured or with "-eager", and evaluate over all of the validation text at the end."""
+    backend = variant.removesuffix(EAGER)
     tokenizer = ByteTokenizer()
     data = split(read_texts([text]), config.val_fraction, tokenizer)
     shape = GPTConfig(
@@ -44,26 +48,35 @@ def run(text: Path, config: RunConfig, variant: str, seed: int) -> dict[str, Any
         beta1=ADAMW["betas"][0],
         beta2=ADAMW["betas"][1],
         clip_grad=CLIP,
-        eval_every=0,  # only at the end, over everything
+        eval_every=config.eval_every,  # at the end over everything
+        eval_windows=2 * config.eval_batches * config.batch,
         gen_every=0,
         save_every=0,
         seed=seed,
     )
-    trainer = Trainer(GPT(shape, seed=seed, device=variant), tokenizer, data, plan)
-    losses = []
-    start = time.perf_counter()
+    model = GPT(shape, seed=seed, device=backend)
+    trainer = Trainer(model, tokenizer, data, plan, capture=backend == variant)
+    trainer.update.captured.planner = WithPeak()
+    losses: list[float] = []
+    yield READY
+    trainer.evaluate()  # what an untrained model makes of it
+    yield EVALUATION
     for event in train(trainer):
         if isinstance(event, Stepped):
             losses.append(event.loss)
             progress(variant, seed, event.step, event.loss)
-        if isinstance(event, Evaluated) and event.final:
-            return {
-                "val_loss": event.loss,
-                "val_tokens": event.tokens,
-                "first_loss": losses[0],
-                "last_losses": sum(losses[-50:]) / len(losses[-50:]),
-                "seconds": time.perf_counter() - start,
-            }
+            if event.step % CHUNK == 0 or event.step == config.steps:
+                yield STEPS
+        elif isinstance(event, Evaluated):
+            yield EVALUATION
+            if event.final:
+                return {
+                    "val_loss": event.loss,
+                    "val_tokens": event.tokens,
+                    "first_loss": losses[0],
+                    "last_losses": sum(losses[-50:]) / len(losses[-50:]),
+                    "about": about(trainer),
+                }
     raise RuntimeError("train() ended without a final evaluation")
 
 

@@ -1,8 +1,8 @@
 """The process behind one whole training run: text and seed in, validation loss and time out.
 
-`shakespeare.py` starts one for each run, so that no run warms another's caches. It writes a single
-line of JSON at the end, and its progress to stderr. A contender is one file beside this one that
-calls `serve_run`.
+A run is a generator that stops now and then, so that `shakespeare.py` can let two runs go on in
+turn: it yields once when all is built, which is not timed, and then what it has just spent its time
+on, `STEPS` or `EVALUATION`. Its return value is the result. Progress goes to stderr.
 
 Read next: `rinzler_run.py` and `torch_run.py`.
 """
@@ -13,32 +13,47 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from configs import SHAKESPEARE, RunConfig
 
-# (text, settings, backend or torch variant, seed) -> val_loss in nats, seconds, and what else
-# belongs on the record
-Run = Callable[[Path, RunConfig, str, int], dict[str, Any]]
+READY, STEPS, EVALUATION = "ready", "steps", "evaluation"
+CHUNK = 50  # steps between two stops
+
+# (text, settings, backend or torch variant, seed) -> val_loss in nats, and what else belongs on the
+# record
+Run = Callable[[Path, RunConfig, str, int], Generator[str, None, dict[str, Any]]]
 
 
 def serve_run(run: Run) -> None:
-    """Carry out the run that the command line describes."""
+    """Carry out the run that the command line describes, a piece for each line on stdin.
+
+    Every piece is answered with a line of JSON, the last one with the result.
+    """
     parser = argparse.ArgumentParser(description="One run of benchmarks/shakespeare.py.")
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--variant", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--steps", type=int, required=True)
     arguments = parser.parse_args()
-    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="\n")
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", newline="\n")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
     config = replace(SHAKESPEARE, steps=arguments.steps)
-    result = run(arguments.text, config, arguments.variant, arguments.seed)
-    answer.write(json.dumps(result) + "\n")
-    answer.flush()
+    pieces = run(arguments.text, config, arguments.variant, arguments.seed)
+    seconds = {READY: 0.0, STEPS: 0.0, EVALUATION: 0.0}
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        try:
+            seconds[next(pieces)] += time.perf_counter() - start
+            answer: dict[str, Any] = {"result": None}
+        except StopIteration as stop:
+            answer = {"result": {**stop.value, "seconds": seconds}}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
 
 
 def progress(label: str, seed: int, step: int, loss: float) -> None:

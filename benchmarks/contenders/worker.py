@@ -18,13 +18,12 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TextIO
 
+import machine
 import numpy as np
 from configs import CONFIGS, StepConfig, batches
-
-WARMUP_STEPS = 10  # caches, thread pools and compilers settle; the same for every contender
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,15 @@ class Contender:
     """A training step ready to be timed."""
 
     step: Callable[[np.ndarray, np.ndarray], float]  # (ids, targets), each (B, T) -> the loss
-    about: dict[str, Any] = field(default_factory=dict)  # versions and settings, for the record
+    about: Callable[[], dict[str, Any]]  # versions and settings, asked for after the warm-up
+
+
+@dataclass(frozen=True)
+class Maker:
+    """How a contender comes to be, in two parts: what its imports take is counted apart."""
+
+    load: Callable[[str], None]  # import all that the variant needs
+    make: Callable[[StepConfig, str], Contender]
 
 
 def blas_libraries() -> list[dict[str, Any]]:
@@ -53,7 +60,7 @@ def blas_libraries() -> list[dict[str, Any]]:
     ]
 
 
-def serve(make: Callable[[StepConfig, str], Contender]) -> None:
+def serve(maker: Maker) -> None:
     """Build the contender that the command line names and answer requests until stdin closes."""
     parser = argparse.ArgumentParser(description="One contender of benchmarks/step.py.")
     parser.add_argument("--config", choices=sorted(CONFIGS), required=True)
@@ -66,10 +73,13 @@ def serve(make: Callable[[StepConfig, str], Contender]) -> None:
 
     config = CONFIGS[arguments.config]
     data = batches(config)
-    contender = make(config, arguments.variant)
+    maker.load(arguments.variant)
+    machine.forget_peak()
+    imports = machine.resident()
+    contender = maker.make(config, arguments.variant)
     taken = 0
 
-    def run(count: int) -> dict[str, list[float]]:
+    def run(count: int) -> dict[str, Any]:
         nonlocal taken
         times, losses = [], []
         for _ in range(count):
@@ -78,16 +88,16 @@ def serve(make: Callable[[StepConfig, str], Contender]) -> None:
             losses.append(contender.step(ids, targets))
             times.append(1e3 * (time.perf_counter() - start))
             taken += 1
-        return {"ms": times, "losses": losses}
+        return {"ms": times, "losses": losses, "peak": machine.peak()}
 
-    warm = run(WARMUP_STEPS)
+    warm = run(config.warmup)
     about = {
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": blas_libraries(),  # a contender that knows better says so in its `about`
-        **contender.about,
+        **contender.about(),
     }
-    reply(replies, {"ready": about, **warm})
+    reply(replies, {"ready": about, "imports": imports, **warm})
     for line in sys.stdin:
         reply(replies, run(json.loads(line)["run"]))
 

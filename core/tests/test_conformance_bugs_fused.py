@@ -115,6 +115,42 @@ def attention_sees_one_ahead(y: Any, lse: Any, qkv: Any, *, heads: int) -> None:
     )
 
 
+def attention_cached_forgets_what_is_new(
+    y: Any, keys: Any, values: Any, qkv: Any, position: Any, *, heads: int
+) -> None:
+    """Attends right, but to copies: the next token would not find this one."""
+    GOOD["attention_cached"](y, keys.copy(), values.copy(), qkv, position, heads=heads)
+
+
+def attention_cached_takes_one_position_for_all(
+    y: Any, keys: Any, values: Any, qkv: Any, position: Any, *, heads: int
+) -> None:
+    first = np.full_like(position, position[0])
+    GOOD["attention_cached"](y, keys, values, qkv, first, heads=heads)
+
+
+def attention_cached_reads_all_places(
+    y: Any, keys: Any, values: Any, qkv: Any, position: Any, *, heads: int
+) -> None:
+    """With weight 0, which is not enough: 0·NaN is NaN."""
+    GOOD["attention_cached"](y, keys, values, qkv, position, heads=heads)
+    y += 0 * values.sum()
+
+
+def attention_cached_shows_new_ones_each_other(
+    y: Any, keys: Any, values: Any, qkv: Any, position: Any, *, heads: int
+) -> None:
+    """Every new position sees all new ones: harmless for one, wrong for a prompt."""
+    GOOD["attention_cached"](y, keys, values, qkv, position, heads=heads)
+    new = qkv.shape[1]
+    for n in range(new - 1):
+        last = qkv.copy()
+        last[:, -1, : y.shape[2]] = qkv[:, n, : y.shape[2]]  # its query, asked by the last
+        whole = y.copy()
+        GOOD["attention_cached"](whole, keys.copy(), values.copy(), last, position, heads=heads)
+        y[:, n] = whole[:, -1]
+
+
 def cross_entropy_means_over_columns(loss: Any, lse: Any, logits: Any, targets: Any) -> None:
     GOOD["cross_entropy"](loss, lse, logits, targets)
     loss *= logits.shape[0] / logits.shape[1]
@@ -150,6 +186,10 @@ BUGS: list[tuple[Kernel, str]] = [
     (layer_norm_leaves_rstd_out, "rstd[0] is nan"),
     (layer_norm_bwd_ignores_the_variance, "dx["),
     (attention_sees_one_ahead, "attention/1x2x1x3"),
+    (attention_cached_forgets_what_is_new, "keys["),
+    (attention_cached_takes_one_position_for_all, "attention_cached/3x1x7x2x5-at-4-0-6"),
+    (attention_cached_reads_all_places, "is nan"),
+    (attention_cached_shows_new_ones_each_other, "attention_cached/1x5x5x1x4-at-0"),
     (cross_entropy_means_over_columns, "loss["),
     (cross_entropy_bwd_forgets_g, "dlogits["),
     (adamw_ignores_ok, "adamw/not-ok-nan-7"),

@@ -42,6 +42,20 @@ def test_softmax_and_its_logarithm_match_fifty_digits() -> None:
         assert log_y.value[k].tolist() == pytest.approx([float(p.ln()) for p in true], rel=1e-14)
 
 
+def test_gelu_keeps_its_digits_where_one_plus_tanh_cancels() -> None:
+    """½·(1 + tanh u) is e^(2u)/(e^(2u) + 1), here in fifty digits; a 0 is allowed, too."""
+    x = np.array([-6.0, -8.5, -10.0, 9.0])
+    y = REFERENCES["gelu"]((), Bounded.exact(x, PRECISIONS["float32"]))[0]
+    getcontext().prec = 50
+    scale = (2 / Decimal("3.14159265358979323846264338327950288419716939937511")).sqrt()
+    for k, number in enumerate(x.tolist()):
+        wide = Decimal(number)
+        power = (2 * scale * (wide + Decimal("0.044715") * wide**3)).exp()
+        assert y.value[k] == pytest.approx(float(wide * power / (power + 1)), rel=1e-12)
+    assert (abs(y.value[:3]) <= y.error[:3]).all()
+    assert (y.error[1:3] < 1e-14).all()  # and nothing else is
+
+
 def test_attention_is_a_mean_of_values_one_position_at_a_time() -> None:
     """The definition in loops: position t asks, positions 0 to t answer."""
     b, t, h, d = 2, 5, 3, 7

@@ -87,6 +87,7 @@ def test_matmul_has_every_combination_of_flags_in_2_and_3_dimensions() -> None:
         ("add", "one-element b"),
         ("add_rows", "repeats"),
         ("adamw", "extreme"),
+        ("attention_cached", "several"),
         ("cross_entropy", "extreme"),
         ("layer_norm", "absent"),
         ("layer_norm_bwd", "absent"),

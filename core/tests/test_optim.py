@@ -111,6 +111,40 @@ def test_a_gradient_that_is_not_finite_changes_nothing(rule: str) -> None:
             np.testing.assert_array_equal(values, moments[name])
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_loss_that_is_not_finite_counts_as_a_gradient_that_is_not(bad: float) -> None:
+    model = Pair()
+    set_gradients(model, gradients_of(0))
+    device = model.flat().device
+    good, spoiled = (device.array(np.array(value)) for value in (1e300, bad))
+    assert measure(model, 1.0, [good, good]).ok.item() == 1.0
+    for losses in ([spoiled], [good, spoiled], [spoiled, good]):
+        clip = measure(model, 1.0, losses)
+        assert clip.ok.item() == 0.0
+        assert np.isfinite(clip.norm.item())
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_two_parts_of_a_step(rule: str) -> None:
+    """`advance` changes no weight, `apply` counts nothing, and `retreat` takes a count back."""
+    model, twin = Pair(), Pair()
+    parted, whole = RULES[rule](model), RULES[rule](twin)
+    for step in range(3):
+        for each in (model, twin):
+            set_gradients(each, gradients_of(step))
+        before = model.state()
+        parted.advance()
+        parted.retreat()
+        parted.advance()
+        assert parted.steps == step + 1
+        np.testing.assert_array_equal(model.state()["bias"], before["bias"])
+        parted.apply()
+        assert parted.steps == step + 1
+        whole.step()
+    for name, values in model.state().items():
+        np.testing.assert_array_equal(values, twin.state()[name])
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_state_goes_to_a_new_optimizer_and_on_with_the_same_bits(rule: str) -> None:
     straight, stopped = Pair(), Pair()

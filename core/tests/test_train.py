@@ -21,6 +21,7 @@ from rinzler.generate import generate, generate_ids, next_probabilities
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.plugins import open_device
 from rinzler.restore import load_model
+from rinzler.step import gradients
 from rinzler.train import TrainConfig, Trainer, train
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
@@ -43,8 +44,10 @@ def text() -> Split:
     return split([("verse", verse * 40)], 0.2, ByteTokenizer())
 
 
-def trainer(settings: TrainConfig = SETTINGS, shape: GPTConfig = SHAPE) -> Trainer:
-    return Trainer(GPT(shape, seed=settings.seed), ByteTokenizer(), text(), settings)
+def trainer(
+    settings: TrainConfig = SETTINGS, shape: GPTConfig = SHAPE, capture: bool = True
+) -> Trainer:
+    return Trainer(GPT(shape, seed=settings.seed), ByteTokenizer(), text(), settings, capture)
 
 
 def test_events_come_when_the_settings_say(tmp_path: Path) -> None:
@@ -102,7 +105,9 @@ def test_micro_batches_are_one_batch() -> None:
     shape = replace(SHAPE, dropout=0.0)
     run = trainer(replace(SETTINGS, accumulate=3), shape)
     pairs = [run.batches.draw(0, micro) for micro in range(3)]
-    loss = run.gradients(0)
+    on_device = [tuple(run.model.ids(part).array for part in pair) for pair in pairs]
+    losses = gradients(run.model, on_device)
+    loss = sum(each.item() for each in losses) / 3
     gradient = run.model.flat().grad.numpy()
     inputs, targets = (np.concatenate(part) for part in zip(*pairs, strict=True))
     run.model.zero_grad()
@@ -125,9 +130,28 @@ def test_a_step_that_is_not_finite_stops_and_leaves_the_weights() -> None:
     assert run.steps == 1
 
 
-def test_a_step_leaves_no_memory_behind_with_the_collector_off() -> None:
-    run = trainer()
+def test_each_micro_batch_has_masks_of_its_own() -> None:
+    run = trainer(replace(SETTINGS, accumulate=3), replace(SHAPE, dropout=0.5))
     run.step()
+    pairs = [run.batches.draw(1, micro) for micro in range(3)]
+    state = run.model.state()
+    losses = []
+    for micro, pair in enumerate(pairs):
+        run.model.dropout_key.set(1, micro)
+        losses.append(run.model.loss(*(run.model.ids(part) for part in pair)).item())
+    assert run.step().loss == sum(losses) / 3
+    run.model.load(state)
+    run.model.dropout_key.set(1, 0)
+    same_mask = [run.model.loss(*(run.model.ids(part) for part in pair)).item() for pair in pairs]
+    assert same_mask[0] == losses[0]
+    assert same_mask[1] != losses[1]
+
+
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_step_leaves_no_memory_behind_with_the_collector_off(capture: bool) -> None:
+    run = trainer(capture=capture)
+    for _ in range(2):
+        run.step()
     live = open_device("numpy").memory.stats
     gc.disable()
     try:

@@ -1,8 +1,9 @@
 """Rinzler: a GPT built from first principles, every layer legible.
 
 The rungs, in reading order: `scalar`, `ops`, `autograd`, `tensor`, `functional`, `nn`, `optim`,
-`schedule`, `data`, `gpt`, `generate`, `checkpoint`, `train`. Names below are imported when they are
-first used, so that `import rinzler` costs next to nothing and no backend is touched before it must.
+`schedule`, `data`, `gpt`, `generate`, `checkpoint`, `planner`, `capture`, `step`, `train`. Names
+below are imported when they are first used, so that `import rinzler` costs next to nothing and no
+backend is touched before it must.
 """
 
 from importlib import import_module
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what a type checker and an editor see; a test holds it equal to _HOME
     from rinzler.autograd import no_grad as no_grad
+    from rinzler.capture import Captured as Captured
     from rinzler.errors import RinzlerError as RinzlerError
     from rinzler.functional import attention as attention
     from rinzler.functional import concat as concat
@@ -80,6 +82,7 @@ _HOME = {
     "measure": "optim",
     "LinearWarmup": "schedule",
     "CosineWithWarmup": "schedule",
+    "Captured": "capture",
     "GPT": "gpt",
     "GPTConfig": "gpt",
     "RinzlerError": "errors",

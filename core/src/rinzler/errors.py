@@ -38,6 +38,12 @@ class GradientError(RinzlerError, RuntimeError):
     """backward() was asked for something that has no gradient, or has it no longer."""
 
 
+class CaptureError(RinzlerError, RuntimeError):
+    """A step cannot be replayed as it was recorded; the message says which line is the reason."""
+
+    exit_code = EXIT_ENVIRONMENT  # on a command line the step is Rinzler's own; the backend is not
+
+
 class ConfigError(RinzlerError, ValueError):
     """Settings that contradict each other or lie out of range."""
 

@@ -59,4 +59,14 @@ class Diverging:
     critical: bool  # above `div_crit`: the run stops
 
 
-Event = Stepped | Evaluated | Sampled | Saved | Diverging
+@dataclass(frozen=True)
+class CapturedStep:
+    """The step was recorded twice; from here on it is replayed."""
+
+    step: int
+    calls: int  # kernels in one step
+    arena: int  # bytes that all of its temporaries share
+    unplanned: int  # bytes that they would take one by one
+
+
+Event = Stepped | Evaluated | Sampled | Saved | Diverging | CapturedStep

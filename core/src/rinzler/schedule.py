@@ -38,8 +38,18 @@ class Schedule:
         return self.optimizer.steps
 
     def step(self, clip: Clip | None = None) -> None:
+        self.advance()
+        self.apply(clip)
+
+    def advance(self) -> None:
         self.optimizer.lr = self.lr
-        self.optimizer.step(clip)
+        self.optimizer.advance()
+
+    def retreat(self) -> None:
+        self.optimizer.retreat()
+
+    def apply(self, clip: Clip | None = None) -> None:
+        self.optimizer.apply(clip)
 
     def zero_grad(self) -> None:
         self.optimizer.zero_grad()

@@ -1,8 +1,8 @@
-"""Rung 6d: training, as a library.
+"""Rung 6e: training, as a library.
 
-`Trainer` owns one run's model, optimizer and batches, and does one step at a time: loss, gradients,
-clip, update. `train` drives it and yields an event for whatever happened, which a command prints, a
-test collects and a notebook plots; it prints nothing itself.
+`Trainer` owns one run's model, optimizer and batches, and takes one step at a time (`step.py`).
+`train` drives it and yields an event for whatever happened, which a command prints, a test collects
+and a notebook plots; it prints nothing itself.
 
 Step k is a function of the weights and of (seed, k): batches, dropout and rate need no history. So
 a run that stopped goes on with the same bits from its checkpoint.
@@ -25,12 +25,13 @@ from rinzler.checkpoint import Checkpoint
 from rinzler.config import TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, windows
 from rinzler.errors import DivergenceError, NumericsError
-from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
 from rinzler.generate import generate
 from rinzler.gpt import GPT
-from rinzler.optim import SGD, Adam, AdamW, Optimizer, RMSprop, SGDMomentum, measure
+from rinzler.optim import SGD, Adam, AdamW, Optimizer, RMSprop, SGDMomentum
 from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
+from rinzler.step import Step
 
 RECENT = 50  # steps whose mean loss is "the training loss" beside a validation
 
@@ -38,7 +39,14 @@ RECENT = 50  # steps whose mean loss is "the training loss" beside a validation
 class Trainer:
     """One run: a model, its optimizer, its batches, and how many steps are done."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, data: Split, config: TrainConfig) -> None:
+    def __init__(
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        data: Split,
+        config: TrainConfig,
+        capture: bool = True,
+    ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.data = data
@@ -46,6 +54,9 @@ class Trainer:
         context = model.config.context
         self.batches = Batches(data.train, config.batch_size, context, config.seed)
         self.optimizer = scheduled(optimizer_of(model, config), config)
+        self.update = Step(
+            model, self.optimizer, config.batch_size, config.accumulate, config.clip_grad, capture
+        )
         self.recent: deque[float] = deque(maxlen=RECENT)  # losses of the last steps
 
     @property
@@ -62,32 +73,25 @@ class Trainer:
         start = perf_counter()
         number = self.steps
         lr = self.optimizer.lr
-        loss = self.gradients(number)
-        clip = measure(self.model, self.config.clip_grad)
-        norm = clip.norm.item()
+        micros = range(self.config.accumulate)
+        loss, norm = self.update([self.batches.draw(number, micro) for micro in micros])
         if not (isfinite(loss) and isfinite(norm)):
             raise NumericsError(
                 f"step {number + 1}: the loss is {loss:.4g} and the gradient's norm {norm:.4g}; "
                 "the weights were left as they were. Try a lower --lr (now "
                 f"{lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
             )
-        self.optimizer.step(clip)
         self.recent.append(loss)
         seconds = perf_counter() - start
         return Stepped(number + 1, loss, lr, norm, self.tokens_per_step / seconds)
 
-    def gradients(self, number: int) -> float:
-        """Leave the mean gradient of step `number` in the parameters; returns the mean loss."""
-        self.model.train()
-        self.optimizer.zero_grad()
-        total = 0.0
-        for micro in range(self.config.accumulate):
-            inputs, targets = self.batches.draw(number, micro)  # (B, T) each
-            self.model.dropout_key.set(number, micro)
-            loss = self.model.loss(self.model.ids(inputs), self.model.ids(targets))
-            (loss * (1.0 / self.config.accumulate)).backward()
-            total += loss.item()
-        return total / self.config.accumulate
+    @property
+    def captured(self) -> CapturedStep | None:
+        """What the capture came to, once there is a tape to replay."""
+        summary = self.update.captured.summary
+        if summary is None:
+            return None
+        return CapturedStep(self.steps, summary.calls, summary.arena, summary.unplanned)
 
     def evaluate(self, final: bool = False) -> Evaluated:
         """The mean loss over validation text: all of it, or windows spread evenly through it."""
@@ -180,8 +184,12 @@ def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:
 def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
     """Run to the last step, yielding events; checkpoints go to `folder` if one is given."""
     config = trainer.config
+    told = trainer.captured is not None
     while trainer.steps < config.steps:
         yield trainer.step()
+        if not told and trainer.captured is not None:
+            told = True
+            yield trainer.captured
         done, last = trainer.steps, trainer.steps == config.steps
         # Saved first: a validation may take long, and nothing done so far may hang on it.
         if folder is not None and (last or _due(done, config.save_every)):

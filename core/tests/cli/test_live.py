@@ -19,6 +19,7 @@ from rinzler.cli.streams import Results
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import BPETokenizer, CorpusSummary
+from rinzler.events import CapturedStep
 from rinzler.plugins import Choice
 from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
 
@@ -41,6 +42,7 @@ EVENTS: list[Event] = [
     Evaluated(1, 5.5, 4999, final=False),
     Sampled(1, "a [bold]sample[/bold] :smile: \x1b[2J"),
     Saved(1, SAVED, 2_600_000),
+    CapturedStep(2, 187, 11_900_000, 98_300_000),
     Stepped(1200, 1.25, 3e-4, 1.0, 1e4),
     Evaluated(1200, 1.5, 4999, final=True),
 ]
@@ -108,6 +110,7 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits",
         "validation step 1,200 · loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
         f"saved      {SAVED} (2.6 MB)",
+        "captured   187 calls a step, arena 11.9 MB (98.3 MB without reuse)",
         "── sample after step 1 ──",
         "done       1,200 steps · 2 min 41 s · 12,346 tok/s",
         "result     2.16 bits per byte on unseen text, less than gzip (2.50)",
@@ -169,3 +172,17 @@ def test_the_bar_never_takes_two_lines() -> None:
         bars = [line for line in plain(run(Captured(), width=width)).split("\r") if "tok/s" in line]
         assert bars
         assert all(len(line.splitlines()[0]) <= width for line in bars)
+
+
+def test_the_first_steps_do_not_count_for_the_time_that_is_left(monkeypatch) -> None:
+    """They compile and are recorded: 20 s, of which a thousand steps would be hours."""
+    now = [100.0]
+    monkeypatch.setattr("rinzler.cli.report.perf_counter", lambda: now[0])
+    plan = replace(PLAN, training=TrainConfig(steps=1000))
+    meter = Meter(plan)
+    left = []
+    for step, seconds in enumerate([20.0, 4.0, 0.5, 0.5], 1):
+        now[0] += seconds
+        meter.add(Stepped(step, 3.0, 1e-3, 1.0, plan.tokens_per_step / seconds))
+        left.append(meter.left(step))
+    assert left == [pytest.approx(each) for each in (20 * 999, 4 * 998, 0.5 * 997, 0.5 * 996)]

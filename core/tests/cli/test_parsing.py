@@ -12,7 +12,7 @@ from rinzler.cli.help import render_help
 from rinzler.cli.parsing import in_flags, make_app
 from rinzler.config import GPTConfig, TrainConfig
 
-COMMANDS = ("train", "generate", "backends")
+COMMANDS = ("train", "generate", "backends", "doctor", "warmup")
 CHOSEN_LATER = {"vocab_size"}  # by the tokenizer
 
 
@@ -229,6 +229,6 @@ def test_too_many_arguments_and_unknown_commands(shell) -> None:
     assert (code, out) == (2, "")
     assert err == (
         'error: there is no command "trian". Did you mean train? '
-        "(commands: train, generate, eval, backends)\n"
+        "(commands: train, generate, eval, backends, doctor, warmup)\n"
     )
     assert "Did you mean" not in shell("rinzler", "zzz")[2]

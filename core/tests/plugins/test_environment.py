@@ -128,7 +128,7 @@ def test_blocked_plugins_are_listed_and_never_imported(command: Command) -> None
 
 
 def test_a_run_takes_and_tells_no_blocked_plugin(command: Command) -> None:
-    code, _, err = command("train", "fox.txt", *TINY, block="stranger,bad,raising")
+    code, _, err = command("train", "fox.txt", *TINY, block="stranger,bad,raising,numba")
     assert code == 0
     assert "\nbackend    numpy · " in err
     assert " (auto: highest priority of numpy)\n" in err

@@ -143,4 +143,37 @@ def backward_block(
     dq += np.matmul(ds, k, out=scratch(3, dq.shape, dq.dtype))
 
 
-KERNELS = {"attention": attention, "attention_bwd": attention_bwd}
+def attention_cached(
+    y: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    qkv: np.ndarray,
+    position: np.ndarray,
+    *,
+    heads: int,
+) -> None:
+    """One sequence after the other, for each has come as far as it has."""
+    q, k, v = packed_heads(qkv, heads)  # (B, H, N, D)
+    y = heads_of(y, heads)
+    new = q.shape[2]
+    lse = np.empty((1, heads, min(new, POSITIONS)), qkv.dtype)  # nobody wants it here
+    for b, past in enumerate(position.tolist()):
+        one = slice(b, b + 1)
+        keys[b, :, past : past + new] = k[b]
+        values[b, :, past : past + new] = v[b]
+        for block in positions(new):
+            known = slice(past + block.stop)
+            forward_block(
+                y[one, :, block],
+                lse[:, :, : block.stop - block.start],
+                q[one, :, block],
+                keys[one, :, known],
+                values[one, :, known],
+            )
+
+
+KERNELS = {
+    "attention": attention,
+    "attention_bwd": attention_bwd,
+    "attention_cached": attention_cached,
+}

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.ops import Backend, Caps
+from rinzler.ops import Backend, Caps, Fact
 from rinzler_numpy import (
     activation,
     attention,
@@ -31,6 +31,7 @@ from rinzler_numpy import (
     reduce,
     update,
 )
+from rinzler_numpy.facts import facts
 from rinzler_numpy.workers import hold_blas_to_one_thread, workers
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
@@ -107,6 +108,9 @@ class NumpyBackend(Backend):
     def set_threads(self, count: int) -> None:
         workers.resize(count)
         self.caps = replace(self.caps, device_text=device_text())
+
+    def facts(self) -> list[Fact]:
+        return facts()
 
     def synchronize(self) -> None:
         """Nothing is ever under way."""

@@ -19,8 +19,15 @@ from rinzler.train import Evaluated, Sampled, Trainer
 class AttendedTrainer(Trainer):
     """`attend(what)` surrounds everything that is not a step."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, data: Split, config: TrainConfig) -> None:
-        super().__init__(model, tokenizer, data, config)
+    def __init__(
+        self,
+        model: GPT,
+        tokenizer: Tokenizer,
+        data: Split,
+        config: TrainConfig,
+        capture: bool = True,
+    ) -> None:
+        super().__init__(model, tokenizer, data, config, capture)
         self.attend: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def evaluate(self, final: bool = False) -> Evaluated:

@@ -12,11 +12,15 @@ from __future__ import annotations
 import difflib
 import io
 import json as json_module
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 
+from rinzler.cli.facts import lines_of
 from rinzler.errors import BackendError
+from rinzler.ops import Fact
 from rinzler.plugins import PluginReport
+
+FactsByPlugin = Mapping[tuple[str, str], Sequence[Fact]]
 
 COLUMNS = ("NAME", "KIND", "STATE", "VERSION", "DISTRIBUTION", "PRIORITY", "REASON")
 COLOURS = {"ready": "green", "open": "green", "found": "default", "blocked": "yellow"}
@@ -30,23 +34,29 @@ def render_backends(
     name: str | None = None,
     terminal: bool = False,
     width: int = 100,
+    facts: FactsByPlugin | None = None,
 ) -> str:
     """The listing as text that ends with a newline.
 
     `name` keeps the lines of one backend, plugin or distribution; `verbose` adds the entry point
-    and the traceback of each. `terminal` allows colour and wraps at `width` columns.
+    and the traceback of each, and its `facts`, which are keyed by (distribution, name).
+    `terminal` allows colour and wraps at `width` columns.
     Raises BackendError for a name that is not there.
     """
     if name is not None:
         reports = _named(reports, name)
     if json:
-        return json_module.dumps([_plain(report) for report in reports], indent=2) + "\n"
+        entries = [_plain(report) for report in reports]
+        for report, entry in zip(reports, entries, strict=True):
+            if facts is not None and verbose:
+                entry["facts"] = [asdict(fact) for fact in _facts(report, facts)]
+        return json_module.dumps(entries, indent=2) + "\n"
     if not reports:
         return "no plugin is installed. pip install rinzler-numpy\n"
     rows = [_row(report) for report in reports]
     text = _table(rows, width) if terminal else _columns(rows)
     if verbose:
-        text += "".join(_details(report) for report in reports)
+        text += "".join(_details(report, _facts(report, facts or {})) for report in reports)
     return text
 
 
@@ -117,8 +127,13 @@ def _table(rows: Sequence[tuple[str, ...]], width: int) -> str:
     return out.getvalue()
 
 
-def _details(report: PluginReport) -> str:
+def _facts(report: PluginReport, facts: FactsByPlugin) -> Sequence[Fact]:
+    return facts.get((report.distribution, report.name), ())
+
+
+def _details(report: PluginReport, facts: Sequence[Fact]) -> str:
     lines = [f"\n{report.name} ({report.kind}): {report.value}"]
+    lines += ["  " + line for line in lines_of(facts)]
     if report.traceback:
         lines.append(report.traceback.rstrip())
     return "\n".join(lines) + "\n"

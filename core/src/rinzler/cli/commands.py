@@ -44,6 +44,7 @@ class TrainRequest:
     options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
     merges: int = MERGES
     threads: int | None = None
+    capture: bool = True  # record a step and replay it
     resume: str | None = None  # a run's folder or a checkpoint, to go on with
     init: str | None = None  # the same, to take weights and tokenizer from
     preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
@@ -87,6 +88,9 @@ def train(
         int | None,
         Parameter(group=RUN, metavar="N", help="of the CPU; else what the backend takes"),
     ] = None,
+    capture: Annotated[
+        bool, Parameter(group=RUN, help="record a step twice, then replay it: the same, faster")
+    ] = True,
     config: Annotated[
         str | None, Parameter(group=RUN, metavar="FILE", help="settings in TOML: steps = 2000")
     ] = None,
@@ -133,6 +137,7 @@ def train(
         options=options or {},
         merges=vocab_size,
         threads=threads,
+        capture=capture,
         resume=resume,
         init=init,
         preset=in_force(preset, settings) if preset else "",
@@ -187,7 +192,7 @@ def backends(
     *,
     verbose: Annotated[
         bool,
-        Parameter(group=OUTPUT, alias="-v", negative="", help="entry points and tracebacks too"),
+        Parameter(group=OUTPUT, alias="-v", negative="", help="what it found here, and tracebacks"),
     ] = False,
     json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON array")] = False,
 ) -> int:
@@ -199,3 +204,30 @@ def backends(
     from rinzler.cli.listing import list_backends
 
     return list_backends(name, verbose, json)
+
+
+def doctor(
+    *,
+    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
+) -> int:
+    """Say what there is on this machine, and what holds it back.
+
+    {program}                 every backend: its threads, its libraries, what to mend
+    """
+    from rinzler.cli.doctor import examine
+
+    return examine(json)
+
+
+def warmup(
+    backend: Annotated[str, Parameter(group=RUN, help=BACKEND_HELP)] = "auto",
+    /,
+) -> int:
+    """Let a backend do now what it would do at its first use, such as compiling.
+
+    {program}                 the backend that a run would take
+    {program} numba           this one
+    """
+    from rinzler.cli.warmup import warm_up
+
+    return warm_up(backend)

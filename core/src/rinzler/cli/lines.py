@@ -14,7 +14,7 @@ from pathlib import Path
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
-from rinzler.events import Diverging, Evaluated, Saved
+from rinzler.events import CapturedStep, Diverging, Evaluated, Saved
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
@@ -108,6 +108,12 @@ def divergence_line(event: Diverging) -> Line:
 
 def saved_line(event: Saved) -> Line:
     return "saved", f"{event.path} ({size(event.nbytes)})"
+
+
+def captured_line(event: CapturedStep) -> Line:
+    arena, unplanned = size(event.arena), size(event.unplanned)
+    calls = plural(event.calls, "call")
+    return "captured", f"{calls} a step, arena {arena} ({unplanned} without reuse)"
 
 
 def sample_text(step: int, text: str) -> str:

@@ -17,13 +17,20 @@ def list_backends(name: str | None, verbose: bool, json: bool) -> int:
     """Print the listing. Raises BackendError for a name that is not there."""
     from rinzler.plugins import plugins
 
+    reports = plugins().reports()
+    facts = {}
+    if verbose:
+        from rinzler.cli.facts import facts_of
+
+        facts = {(each.distribution, each.name): facts_of(each) for each in reports}
     text = render_backends(
-        plugins().reports(),
+        reports,
         json=json,
         verbose=verbose,
         name=name,
         terminal=sys.stdout.isatty(),
         width=shutil.get_terminal_size().columns,
+        facts=facts,
     )
     sys.stdout.write(text)
     return EXIT_OK

@@ -19,6 +19,7 @@ from rinzler.cli.lines import (
     WORDS,
     Line,
     Outcome,
+    captured_line,
     divergence_line,
     outcome_lines,
     plan_lines,
@@ -30,7 +31,7 @@ from rinzler.cli.plan import Plan
 from rinzler.cli.report import STOPPING, Listener, Meter
 from rinzler.cli.streams import Results
 from rinzler.cli.words import duration, visible
-from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
 
 REFRESH = 0.2  # seconds between two readings of the meter; a number that races cannot be read
 
@@ -68,6 +69,8 @@ class LiveReporter(Listener):
             self._print(validation_line(event, self.plan), "bold")
         elif isinstance(event, Saved):
             self._print(saved_line(event))
+        elif isinstance(event, CapturedStep):
+            self._print(captured_line(event))
         elif isinstance(event, Diverging):
             self._print(divergence_line(event), "yellow")
         elif isinstance(event, Sampled):

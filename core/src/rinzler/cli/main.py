@@ -31,6 +31,8 @@ SUMMARIES = {
     "generate": "let a trained model write",
     "eval": "say how well a trained model predicts a text",
     "backends": "list every backend and plugin, its state, and why it is in it",
+    "doctor": "say what there is on this machine, and what holds it back",
+    "warmup": "let a backend compile now what it would compile at its first use",
 }
 FUNCTIONS = {"eval": "evaluate"}  # where the command's name means something else in Python
 

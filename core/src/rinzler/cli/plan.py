@@ -102,7 +102,7 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
     model = GPT(shape, seed=request.training.seed, device=choice.device, dtype=dtype)
     if weights:
         model.load(weights.values)
-    trainer = AttendedTrainer(model, tokenizer, data, request.training)
+    trainer = AttendedTrainer(model, tokenizer, data, request.training, request.capture)
     named = request.run_dir
     plan = Plan(
         corpus_name=name,

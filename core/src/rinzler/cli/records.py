@@ -12,7 +12,8 @@ One object per line, in the order of events. Keys, besides "event":
     divergence  step gap train_loss val_loss critical   gap in percent of the training loss
     end         steps seconds tokens_per_second val_loss val_bpb checkpoint stopped_by
 
-Losses are in nats per token, val_bpb is in bits per byte; `model` and `training` have the fields of
+That a step was captured is no line: it changes none of the others. Losses are in nats per token,
+val_bpb is in bits per byte; `model` and `training` have the fields of
 `config.py`. The same lines go to stdout with --json and, always, to metrics.jsonl in the run's
 folder. docs/runs.md explains each key.
 Read next: `train.py`.
@@ -76,7 +77,7 @@ class JsonLines(Listener):
             self._line("sample", **asdict(event))
         elif isinstance(event, Diverging):
             self._line("divergence", **asdict(event))
-        else:
+        elif isinstance(event, Saved):
             self._line("checkpoint", step=event.step, path=str(event.path), bytes=event.nbytes)
 
     def ended(self, outcome: Outcome) -> None:

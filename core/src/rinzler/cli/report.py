@@ -15,6 +15,7 @@ from rinzler.cli.lines import (
     WORDS,
     Outcome,
     aligned,
+    captured_line,
     divergence_line,
     outcome_lines,
     plan_lines,
@@ -25,11 +26,12 @@ from rinzler.cli.lines import (
 from rinzler.cli.plan import Plan
 from rinzler.cli.streams import Results, say, say_from_handler
 from rinzler.cli.words import duration, visible
-from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
 
 STOPPING = "finishing this step, then saving; once more to leave at once"
 LINES = 50  # about so many in a whole run
 LONGEST = 30.0  # seconds without a line
+SLOW = 2  # steps at the start that compile and are recorded: no measure for the rest
 
 
 class Listener:
@@ -60,16 +62,22 @@ class Meter:
     def __init__(self, plan: Plan) -> None:
         self.steps = plan.training.steps
         self.tokens_per_step = plan.tokens_per_step
-        self.done = plan.done
+        self.timed_from = plan.done  # the step whose end is `begun`
         self.begun = perf_counter()
+        self.slow = SLOW
         self.loss = 0.0
         self.seconds = 0.0
         self.count = 0
+        self.last = 0.0  # seconds of the last step
 
     def add(self, event: Stepped) -> None:
         self.loss += event.loss
-        self.seconds += self.tokens_per_step / event.tokens_per_second
+        self.last = self.tokens_per_step / event.tokens_per_second
+        self.seconds += self.last
         self.count += 1
+        self.slow -= 1
+        if self.slow == 0:
+            self.timed_from, self.begun = event.step, perf_counter()
 
     def read(self) -> tuple[float, float]:
         """(mean loss, tokens per second) since the last reading, which needs at least one step."""
@@ -79,7 +87,10 @@ class Meter:
 
     def left(self, step: int) -> float:
         """Seconds to the last step, if the rest goes like what has gone."""
-        return (perf_counter() - self.begun) / (step - self.done) * (self.steps - step)
+        timed = step - self.timed_from
+        if not timed:  # of the slow steps the last one is still the best guess
+            return self.last * (self.steps - step)
+        return (perf_counter() - self.begun) / timed * (self.steps - step)
 
 
 class PlainReporter(Listener):
@@ -106,6 +117,8 @@ class PlainReporter(Listener):
             say(aligned(validation_line(event, self.plan)))
         elif isinstance(event, Saved):
             say(aligned(saved_line(event)))
+        elif isinstance(event, CapturedStep):
+            say(aligned(captured_line(event)))
         elif isinstance(event, Diverging):
             say(aligned(divergence_line(event)))
         elif isinstance(event, Sampled) and self.results:

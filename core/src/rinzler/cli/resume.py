@@ -94,7 +94,7 @@ def _assemble(
     vocabulary = Vocabulary(tokenizer, f"of {found.path.name}")
     data, _ = in_ids(documents, corpus["val_fraction"], lambda texts: vocabulary)
     model = GPT(shape, seed=training.seed, device=choice.device, dtype=dtype)
-    trainer = AttendedTrainer(model, tokenizer, data, training)
+    trainer = AttendedTrainer(model, tokenizer, data, training, request.capture)
     trainer.restore(found.saved)
     plan = Plan(
         corpus_name=corpus["name"],

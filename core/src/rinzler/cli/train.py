@@ -37,7 +37,7 @@ from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit
 from rinzler.train import save, train
 
-WAITING = "reading the text and learning its tokens; for the first time that can take a while"
+WAITING = "opening the backend, reading the text, learning its tokens; the first time takes longest"
 RECENT = 50  # steps whose mean is the training loss at the end
 
 

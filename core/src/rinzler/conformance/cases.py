@@ -18,6 +18,7 @@ CASES: tuple[Case, ...] = (
     *table.gather.CASES,
     *table.normalization.CASES,
     *table.attention.CASES,
+    *table.cached.CASES,
     *table.update.CASES,
 )
 

@@ -27,6 +27,7 @@ REFERENCES: dict[str, Reference] = {
     **reference.reduce.REFERENCES,
     **reference.normalization.REFERENCES,
     **reference.attention.REFERENCES,
+    **reference.cached.REFERENCES,
     **reference.update.REFERENCES,
 }
 

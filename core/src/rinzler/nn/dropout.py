@@ -19,13 +19,15 @@ class DropoutKey:
     """The random key that all dropout layers of one model share, as a buffer on the device.
 
     A layer's mask depends on (seed, step, micro-step, site) alone, so a resumed run draws the same
-    masks without replaying anything.
+    masks without replaying anything. A step of several micro-steps has a buffer for each: `feed`
+    uploads them all ahead of it, `take` goes from one to the next and moves no data.
     """
 
     def __init__(self, seed: int = 0, device: Device | str | None = None) -> None:
         self.seed = seed
         self.step = 0
-        self.words: Array = device_for(device).array(self._key(0, 0))
+        self.words: Array = device_for(device).array(self._key(0, 0))  # what layers read
+        self._micros = [self.words]
 
     def _key(self, step: int, micro: int) -> np.ndarray:
         return Key(self.seed, Stream.DROPOUT, step=step, micro=micro).words()
@@ -34,6 +36,18 @@ class DropoutKey:
         """Draw the masks of this step from now on."""
         self.step = step
         self.words.upload(self._key(step, micro))
+
+    def feed(self, step: int, micros: int = 1) -> None:
+        """Upload the keys of all micro-steps of a step; `take` chooses among them."""
+        self.step = step
+        for micro in range(micros):
+            if micro == len(self._micros):
+                self._micros.append(self.words.device.array(self._key(step, micro)))
+            self._micros[micro].upload(self._key(step, micro))
+
+    def take(self, micro: int) -> None:
+        """Draw the masks of this micro-step from now on."""
+        self.words = self._micros[micro]
 
 
 class Dropout(Module):

@@ -6,7 +6,7 @@ what the projection writes: (B, T, 3·H·D), q, k and v one after the other on t
 contiguous inside each; the result is (B, T, H·D), what the next projection reads. No copy between.
 
 The default below is the definition. It materialises (B·H, T, T); a backend's kernel need not.
-Read next: `loss.py`.
+Read next: `cached.py`, the same for a few new positions at a time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rinzler.ops.spec import (
 )
 
 
-def _sizes(qkv: Any, heads: int) -> tuple[int, int, int, int]:
+def sizes_of(qkv: Any, heads: int) -> tuple[int, int, int, int]:
     """B, T, H, D of a packed operand."""
     batch, time, packed = qkv.shape
     return batch, time, heads, packed // (3 * heads)
@@ -47,9 +47,9 @@ def _attention_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
     return Spec((batch, time, packed // 3), dtype), Spec((batch, heads, time), dtype)
 
 
-def _split(qkv: Any, heads: int) -> tuple[Any, Any, Any]:
+def split_heads(qkv: Any, heads: int) -> tuple[Any, Any, Any]:
     """(B, T, 3·H·D) -> q, k, v, each (B·H, T, D)."""
-    b, t, h, d = _sizes(qkv, heads)
+    b, t, h, d = sizes_of(qkv, heads)
     parts = call("permute", qkv.reshape((b, t, 3, h, d)), axes=(2, 0, 3, 1, 4))  # (3, B, H, T, D)
     parts = parts.reshape((3, b * h * t * d))
     rows = [
@@ -59,7 +59,7 @@ def _split(qkv: Any, heads: int) -> tuple[Any, Any, Any]:
     return rows[0], rows[1], rows[2]
 
 
-def _merge_heads(x: Any, heads: int) -> Any:
+def merge_heads(x: Any, heads: int) -> Any:
     """(B·H, T, D) -> (B, T, H·D)."""
     bh, t, d = x.shape
     x = x.reshape((bh // heads, heads, t, d))
@@ -88,7 +88,7 @@ def _scores(q: Any, k: Any) -> Any:
 
 def _attention_default(outs: Any, qkv: Any, *, heads: int) -> None:
     y, lse = outs
-    q, k, v = _split(qkv, heads)
+    q, k, v = split_heads(qkv, heads)
     s = _scores(q, k)
     rows = s.reshape((s.shape[0] * s.shape[1], s.shape[2]))  # (B·H·T, T)
     top = call("max_rows", rows)
@@ -96,7 +96,7 @@ def _attention_default(outs: Any, qkv: Any, *, heads: int) -> None:
     sums = call("sum_rows", powers)
     call("add", top, call("log", sums), out=lse.reshape((lse.size,)))
     p = call("div", powers, spread(sums, rows)).reshape(s.shape)
-    attended = _merge_heads(call("matmul", p, v, ta=False, tb=False, accumulate=False), heads)
+    attended = merge_heads(call("matmul", p, v, ta=False, tb=False, accumulate=False), heads)
     call("slice", attended, starts=(0, 0, 0), shape=attended.shape, out=y)
 
 
@@ -116,8 +116,8 @@ def _attention_bwd_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...
 
 
 def _attention_bwd_default(outs: Any, qkv: Any, y: Any, lse: Any, g: Any, *, heads: int) -> None:
-    b, t, h, d = _sizes(qkv, heads)
-    q, k, v = _split(qkv, heads)
+    b, t, h, d = sizes_of(qkv, heads)
+    q, k, v = split_heads(qkv, heads)
     s = _scores(q, k)
     rows = s.reshape((b * h * t, t))
     p = call("exp", call("sub", rows, spread(lse.reshape((b * h * t,)), rows))).reshape(s.shape)
@@ -141,13 +141,13 @@ def _attention_bwd_default(outs: Any, qkv: Any, y: Any, lse: Any, g: Any, *, hea
 
 def _cost(specs: Specs, attrs: dict[str, Any]) -> tuple[int, int]:
     """Two products over the lower triangle: half of T² for each."""
-    b, t, h, d = _sizes(specs[0], attrs["heads"])
+    b, t, h, d = sizes_of(specs[0], attrs["heads"])
     return 2 * b * h * t * t * d, 4 * 4 * b * t * h * d
 
 
 def _bwd_cost(specs: Specs, attrs: dict[str, Any]) -> tuple[int, int]:
     """Five products: the scores again, dv, dp, dq and dk."""
-    b, t, h, d = _sizes(specs[0], attrs["heads"])
+    b, t, h, d = sizes_of(specs[0], attrs["heads"])
     return 5 * b * h * t * t * d, 4 * 8 * b * t * h * d
 
 

@@ -11,7 +11,7 @@ Leaves out: how a backend is found (`rinzler.plugins`). Read next: `device.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from rinzler.errors import BackendError
 from rinzler.ops.spec import Specs
+from rinzler.ops.tape import Tape
 
 # Major must match between core and a backend; minor only adds optional ops and attributes.
 PROTOCOL = (1, 0)
@@ -32,6 +33,15 @@ class Caps:
     alignment: int = 64  # bytes: every offset given to `view` is a multiple of it
     device_text: str = ""  # for people: "AMD EPYC, 2 threads, OpenBLAS"
     deterministic: bool = True  # the same call twice gives the same bits
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something about a backend on this machine that explains its speed or its limits."""
+
+    name: str  # "threads"
+    value: str  # "2 of 2, started by tbb"
+    advice: str = ""  # where it could be better: why, what that costs, and what to type
 
 
 class Backend(ABC):
@@ -64,6 +74,26 @@ class Backend(ABC):
     def set_threads(self, count: int) -> None:
         """How many threads of the CPU kernels may use from now on; optional."""
         raise BackendError(f"backend {self.name!r} has no threads to set: leave --threads out")
+
+    def compile(self, tape: Tape) -> Callable[[], None] | None:
+        """A recorded step as one function, if this backend can do better than a Python loop.
+
+        It is called once for each step that was recorded. What it returns runs the whole tape, to
+        the bits that the kernels called in order would give, and is called again and again. Between
+        two runs the contents of handles change by upload. None: core loops over the calls.
+        """
+        return None
+
+    def facts(self) -> Sequence[Fact]:
+        """What `rinzler doctor` shows, and nothing else reads; optional."""
+        return ()
+
+    def warmup(self) -> Mapping[str, Callable[[], object]]:
+        """What would take time at its first use: names, and calls that do it now; optional.
+
+        `rinzler warmup` calls each once, in order, so that later processes find it done.
+        """
+        return {}
 
     def supports(self, op: str, specs: Specs) -> bool:
         """Whether the kernel of an op with a default takes these operands; else core runs that."""

@@ -10,7 +10,9 @@ Read next: `dispatch.py`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 from rinzler.errors import BackendError, DtypeError, ShapeError
 from rinzler.ops.backend import Backend
 from rinzler.ops.memory import Allocator, Block
+from rinzler.ops.recording import Recorder
 from rinzler.ops.spec import ITEMSIZE, OPS, OpSpec
 
 log = logging.getLogger("rinzler")
@@ -28,7 +31,7 @@ CONSTANTS_KEPT = 1024  # distinct Python numbers; a program that makes more star
 class Array:
     """Dense C-contiguous memory on one device."""
 
-    __slots__ = ("block", "device", "dtype", "handle", "offset", "shape")
+    __slots__ = ("block", "device", "dtype", "handle", "offset", "shape", "size")
 
     def __init__(
         self, device: Device, block: Block, offset: int, shape: tuple[int, ...], dtype: str
@@ -37,15 +40,17 @@ class Array:
         self.block = block  # keeps the memory; arrays over one block share it
         self.offset = offset  # bytes
         self.shape = shape
+        self.size = prod(shape)
         self.dtype = dtype
         self.handle = device.backend.view(block.buffer, offset, shape, dtype)
 
-    @property
-    def size(self) -> int:
-        return prod(self.shape)
-
     def numpy(self) -> np.ndarray:
-        """A copy on the host."""
+        """A copy on the host. Raises CaptureError while a step is recorded."""
+        if self.device.recorder is not None:
+            self.device.recorder.refuse_reading()
+        return self._download()
+
+    def _download(self) -> np.ndarray:
         host = np.empty(self.shape, self.dtype)
         if host.size:
             self.device.backend.download(self.handle, host)
@@ -58,7 +63,12 @@ class Array:
         return self.numpy().reshape(-1)[0].item()
 
     def upload(self, host: np.ndarray) -> None:
-        """Replace the contents by a host array of the same shape."""
+        """Replace the contents by a host array of the same shape.
+
+        Raises CaptureError while a step is recorded.
+        """
+        if self.device.recorder is not None:
+            self.device.recorder.refuse_writing()
         if host.shape != self.shape:
             raise ShapeError(f"upload: host has shape {host.shape}, expected {self.shape}")
         if self.dtype == "int32":
@@ -72,7 +82,8 @@ class Array:
         if self.dtype == "int32":
             self.note_ids(np.array(int(value)))
         if self.size:
-            self.device.backend.kernels["fill"](self.handle, value=value)
+            fill = self.device.backend.kernels["fill"]
+            self.device.launch("fill", fill, (self,), (), {"value": value})
 
     def reshape(self, shape: tuple[int, ...]) -> Array:
         """The same memory under another shape of the same size."""
@@ -105,10 +116,12 @@ class Array:
 
         The note answers, where there is one; it may be too wide, so a refusal is looked up.
         """
+        if self.device.recorder is not None:
+            self.device.recorder.note_ids(self, count)
         noted = self.block.bounds
         if (noted is not None and noted[0] >= 0 and noted[1] < count) or not self.size:
             return None
-        host = self.numpy()
+        host = self._download()
         low, high = int(host.min()), int(host.max())
         return None if low >= 0 and high < count else (low, high)
 
@@ -123,7 +136,9 @@ class Device:
         self.backend = backend
         self.name = backend.name
         self.memory = Allocator(backend)
-        self._constants: dict[Any, Array] = {}
+        self.recorder: Recorder | None = None  # notes every launch while a step is recorded
+        self._constants: dict[Hashable, Array] = {}
+        self._host_kernels: dict[str, Callable[..., None]] = {}
         self._noted: set[str] = set()
         self._asks_supports = type(backend).supports is not Backend.supports
         missing = [row.name for row in OPS.values() if row.required and not self._has(row.name)]
@@ -148,6 +163,36 @@ class Device:
             log.info("%s: default (backend %s has no kernel for it)", row.name, self.name)
         return None
 
+    def host_kernel(self, row: OpSpec) -> Callable[..., None]:
+        """The default of a row that is marked `host`, as a kernel on this backend's handles."""
+        if row.name not in self._host_kernels:
+            assert row.default is not None  # only such rows are marked
+            self._host_kernels[row.name] = partial(row.default, self.backend)
+        return self._host_kernels[row.name]
+
+    def launch(
+        self,
+        op: str,
+        kernel: Callable[..., None],
+        outs: Sequence[Array | None],
+        ins: Sequence[Array | None],
+        attrs: Mapping[str, Any],
+        host: bool = False,
+    ) -> None:
+        """Run a kernel. Every kernel of every backend is started on this line, or on a tape's."""
+        if self.recorder is not None:
+            self.recorder.note(op, kernel, outs, ins, attrs, host)
+        kernel(*[None if x is None else x.handle for x in (*outs, *ins)], **attrs)
+
+    @contextmanager
+    def unrecorded(self) -> Iterator[None]:
+        """Within it a recorder sees nothing: what is made stays, and is held."""
+        recorder, self.recorder = self.recorder, None
+        try:
+            yield
+        finally:
+            self.recorder = recorder
+
     def empty(self, shape: tuple[int, ...], dtype: str) -> Array:
         """An array of arbitrary contents."""
         if dtype not in self.backend.caps.dtypes:
@@ -156,6 +201,8 @@ class Device:
                 f"{', '.join(self.backend.caps.dtypes)}"
             )
         block = self.memory.allocate(prod(shape) * ITEMSIZE[dtype])
+        if self.recorder is not None:
+            self.recorder.born(block)
         return Array(self, block, 0, shape, dtype)
 
     def full(self, shape: tuple[int, ...], value: float, dtype: str) -> Array:
@@ -181,13 +228,15 @@ class Device:
             ("constant", repr(float(value)), dtype), lambda: self.full((), value, dtype)
         )
 
-    def cached(self, key: Any, make: Callable[[], Array]) -> Array:
+    def cached(self, key: Hashable, make: Callable[[], Array]) -> Array:
         """An array made once per device: constants, masks, identity matrices."""
         found = self._constants.get(key)
         if found is None:
             if len(self._constants) >= CONSTANTS_KEPT:
                 self._constants.clear()
-            found = self._constants[key] = make()
+            with self.unrecorded():
+                found = self._constants[key] = make()
+            found.block.label = key
         return found
 
     def synchronize(self) -> None:

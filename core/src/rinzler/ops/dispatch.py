@@ -102,6 +102,16 @@ def _settle_empty(
     row: OpSpec, outs: Sequence[Any], ins: Sequence[Array | None], attrs: dict[str, Any]
 ) -> bool:
     """Arrays without elements never reach a kernel. True where nothing is left to run."""
+    for x in (*outs, *ins):
+        if x is not None and not x.size:
+            return _settled(row, outs, ins, attrs)
+    return False
+
+
+def _settled(
+    row: OpSpec, outs: Sequence[Any], ins: Sequence[Array | None], attrs: dict[str, Any]
+) -> bool:
+    """The same for a call with such an array among its own."""
     wanted = {k: x for k, x in enumerate(outs) if x is not None and x.size}
     if not wanted:
         return True
@@ -122,12 +132,13 @@ def _run(
     kernel = None
     if row.required or not _no_fused.get():
         kernel = device.kernel(row, tuple(ins))
-    if kernel is None:
+    if kernel is not None:
+        device.launch(row.name, kernel, outs, ins, attrs)
+    elif row.host:
+        device.launch(row.name, device.host_kernel(row), outs, ins, attrs, host=True)
+    else:
         assert row.default is not None  # a required kernel is there: Device checked
         row.default(outs, *ins, **attrs)
-    else:
-        handles = [None if x is None else x.handle for x in (*outs, *ins)]
-        kernel(*handles, **attrs)
     for x in outs:
         if x is not None and x.dtype == "int32":
             _note_moved_ids(x, ins)

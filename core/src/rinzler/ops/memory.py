@@ -12,7 +12,10 @@ more than twice its need. Read next: `device.py`.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
 from typing import Any
 
 from rinzler.errors import OutOfMemoryError
@@ -21,7 +24,10 @@ from rinzler.ops.backend import Backend
 SMALLEST = 256  # bytes
 IDLE_FLOOR = 64 << 20  # bytes: below this much idle memory nothing is given back
 
+_serials = count()
 
+
+@lru_cache(maxsize=4096)
 def size_class(nbytes: int) -> int:
     """Round up to one of eight steps per power of two: at most an eighth is wasted."""
     if nbytes <= SMALLEST:
@@ -44,16 +50,27 @@ class MemoryStats:
 class Block:
     """One buffer in use. Every array over it holds it; the last to go returns the buffer."""
 
-    __slots__ = ("allocator", "bounds", "buffer", "nbytes")
+    __slots__ = ("__weakref__", "allocator", "bounds", "buffer", "label", "nbytes", "serial")
 
     def __init__(self, allocator: Allocator, buffer: Any, nbytes: int) -> None:
         self.allocator = allocator
         self.buffer = buffer
         self.nbytes = nbytes
+        self.serial = next(_serials)  # buffers come back, serials do not
         self.bounds: tuple[int, int] | None = None  # of the ids in it, where they are known
+        self.label: Hashable = None  # what a device keeps it as: ("constant", "0.5", "float32")
 
     def __del__(self) -> None:
         self.allocator.release(self.buffer, self.nbytes)
+
+
+class Arena(Block):
+    """A block of its exact size, for many arrays. It goes back to the backend, not to a list."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        self.allocator.stats.live -= self.nbytes
 
 
 class Allocator:
@@ -79,6 +96,14 @@ class Allocator:
         stats.live += nbytes
         stats.peak = max(stats.peak, stats.live)
         return Block(self, buffer, nbytes)
+
+    def arena(self, nbytes: int) -> Arena:
+        """One block that lasts. What lies idle goes back first: the arena takes its place."""
+        self.trim()
+        buffer = self._fresh(max(nbytes, SMALLEST))
+        self.stats.live += nbytes
+        self.stats.peak = max(self.stats.peak, self.stats.live)
+        return Arena(self, buffer, nbytes)
 
     def release(self, buffer: Any, nbytes: int) -> None:
         self.stats.live -= nbytes

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rinzler.errors import DtypeError
+from rinzler.ops.backend import Backend
 from rinzler.ops.dispatch import call
 from rinzler.ops.spec import OpSpec, Spec, Specs, expect_shape, register
 from rinzler.philox import Key, uniform
@@ -26,8 +29,10 @@ def _infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
     return (Spec(tuple(attrs["shape"]), attrs["dtype"]),)
 
 
-def _default(outs: Any, key: Any, *, shape: Any, dtype: str, site: int) -> None:
-    outs[0].upload(uniform(Key.from_words(key.numpy(), site), shape, dtype))
+def _default(backend: Backend, out: Any, key: Any, *, shape: Any, dtype: str, site: int) -> None:
+    words = np.empty(KEY_WORDS, np.int32)
+    backend.download(key, words)
+    backend.upload(out, uniform(Key.from_words(words, site), shape, dtype))
 
 
 def random_uniform(key: Any, shape: tuple[int, ...], dtype: str, site: int) -> Any:
@@ -48,5 +53,6 @@ register(
         _infer,
         None,
         _default,
+        host=True,
     )
 )

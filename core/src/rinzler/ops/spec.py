@@ -7,7 +7,8 @@ backend must supply; there are 18 of them, and `kernels.md` of a backend need na
 
 The rows themselves stand beside their formulas: `elementwise.py`, `movement.py`, `reduce.py`,
 `matmul.py`, `gather.py`, then the fused ops `activation.py`, `normalization.py`, `attention.py`,
-`loss.py`, `update.py`, `random.py`. Read next: `dispatch.py`, the one function that runs a row.
+`cached.py`, `loss.py`, `update.py`, `random.py`.
+Read next: `dispatch.py`, the one function that runs a row.
 """
 
 from __future__ import annotations
@@ -47,6 +48,9 @@ class OpSpec:
     infer: Callable[..., tuple[Spec | None, ...]]
     vjp: Callable[..., tuple[Any, ...]] | None = None  # (node, grads, needs); None: no gradient
     default: Callable[..., None] | None = None  # (outs, *ins, **attrs); None: kernel is required
+    # The default is a kernel that works on the host: (backend, *outs, *ins, **attrs) on handles, by
+    # `backend.download` and `backend.upload`. So a recorded step can run it in its place.
+    host: bool = False
     saves: tuple[str, ...] = ()  # names that backward needs; all else is released at once
     updates: tuple[int, ...] = ()  # outputs that are read as well as written: `out` must be given
     inplace: tuple[int, ...] = ()  # inputs that the first output may overwrite

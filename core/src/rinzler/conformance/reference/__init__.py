@@ -7,6 +7,7 @@ Read next: `elementwise.py`.
 
 from rinzler.conformance.reference import (
     attention,
+    cached,
     elementwise,
     movement,
     normalization,
@@ -14,4 +15,4 @@ from rinzler.conformance.reference import (
     update,
 )
 
-__all__ = ["attention", "elementwise", "movement", "normalization", "reduce", "update"]
+__all__ = ["attention", "cached", "elementwise", "movement", "normalization", "reduce", "update"]

@@ -2,7 +2,7 @@
 
 Bounds: a score is a product of D terms; its error becomes a relative error of its power; both
 products with p follow as any product does. So large scores earn a wide bound, as they do in any
-arithmetic of this precision. Read next: `update.py`.
+arithmetic of this precision. Read next: `cached.py`.
 """
 
 from __future__ import annotations

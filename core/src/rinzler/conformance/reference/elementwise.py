@@ -51,23 +51,35 @@ def _unary(formula: Any) -> Any:
     return lambda outs, a: (formula(a),)
 
 
+def one_plus_tanh(u: Bounded) -> Bounded:
+    """1 + tanh u as 2/(1 + e^(−2u)): the sum cancels to 0 in float64, too, for u < −18.
+
+    What is left there is right, and so is the 0 of a kernel whose tanh has reached −1: the bound is
+    at least twice of it, as long as that is less than a rounding error of tanh.
+    """
+    near = 1.0 + u.tanh()
+    value, most = (2.0 / (1.0 + np.exp(-2.0 * x)) for x in (u.value, u.value + u.error))
+    left_over = np.minimum(2.0 * most, u.precision.unit)
+    return Bounded(value, np.maximum(near.error, left_over), u.precision)
+
+
 def gelu(outs: Any, x: Bounded) -> Any:
     """½·x·(1 + tanh u): the bound is that of tanh, which is absolute, times x."""
     return (gelu_of(x),)
 
 
 def gelu_of(x: Bounded) -> Bounded:
-    t = (SCALE * (x + CUBIC * (x * x * x))).tanh()
-    return 0.5 * x * (1.0 + t)
+    return 0.5 * x * one_plus_tanh(SCALE * (x + CUBIC * (x * x * x)))
 
 
 def gelu_bwd(outs: Any, x: Bounded, g: Bounded) -> Any:
     """The product rule; where u is large 1 − t² is 0 and the slope does not matter."""
     square = x * x
-    t = (SCALE * x * (1.0 + CUBIC * square)).tanh()
+    u = SCALE * x * (1.0 + CUBIC * square)
     # 1 − t² as (1 − t)·(1 + t): the same within the bound of t, and it falls to 0 by itself.
-    right = x * ((1.0 - t) * (1.0 + t)) * (SCALE * (1.0 + 3 * CUBIC * square))
-    return (g * (0.5 * (1.0 + t + right)),)
+    left = one_plus_tanh(u)
+    right = x * (one_plus_tanh(-u) * left) * (SCALE * (1.0 + 3 * CUBIC * square))
+    return (g * (0.5 * (left + right)),)
 
 
 def relu(outs: Any, x: Bounded) -> Any:

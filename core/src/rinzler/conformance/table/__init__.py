@@ -6,6 +6,7 @@ Read next: `elementwise.py`.
 
 from rinzler.conformance.table import (
     attention,
+    cached,
     elementwise,
     gather,
     matmul,
@@ -17,6 +18,7 @@ from rinzler.conformance.table import (
 
 __all__ = [
     "attention",
+    "cached",
     "elementwise",
     "gather",
     "matmul",

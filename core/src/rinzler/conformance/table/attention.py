@@ -1,6 +1,6 @@
 """Cases of causal attention: one position, two, odd lengths, tile edges, odd heads, one head.
 
-Read next: `update.py`.
+Read next: `cached.py`.
 """
 
 from __future__ import annotations

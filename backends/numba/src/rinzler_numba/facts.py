@@ -1,0 +1,76 @@
+"""What `rinzler doctor` tells of this backend: what it found here, and what holds it back.
+
+A variable of the environment can make it half as fast without a word; here each one that is set is
+named, with what it does. Read next: `threads.py` and `cache.py`, which the facts are about.
+"""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding
+import numba
+
+from rinzler.ops import Fact
+from rinzler_numba import cache, cpu
+from rinzler_numba.compiling import KERNELS
+from rinzler_numba.microkernel import COLUMNS, ROWS
+from rinzler_numba.threads import LAYER, LIMIT, VARIABLES, pool
+
+# Variables that change what numba makes, and so how fast it is.
+COMPILER = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE")
+LIMITS = {
+    LIMIT: "the most threads that --threads can ask for",
+    LAYER: "which library starts the threads",
+    "NUMBA_CACHE_DIR": "where compiled kernels are kept",
+    **dict.fromkeys(VARIABLES, "how many threads there are without --threads"),
+}
+
+
+def facts() -> list[Fact]:
+    """Threads, matrix products, compiler, cache, and the variables that are set."""
+    return [_threads(), _products(), _compiler(), _kept(), *_limits()]
+
+
+def _threads() -> Fact:
+    value = f"{pool.count} of {pool.most}, started by {pool.layer}"
+    if pool.layer != "workqueue":
+        return Fact("threads", value)
+    return Fact(
+        "threads",
+        value,
+        "workqueue takes about 100 µs to start an op, tbb 2 µs: pip install tbb"
+        if os.environ.get(LAYER, "").lower() != "workqueue"
+        else f"workqueue takes about 100 µs to start an op, tbb 2 µs: unset {LAYER}",
+    )
+
+
+def _products() -> Fact:
+    """No BLAS library is loaded, so none of its variables matters."""
+    return Fact("products", f"own kernels, {ROWS} x {COLUMNS} numbers at a time; no BLAS library")
+
+
+def _compiler() -> Fact:
+    llvm = ".".join(map(str, llvmlite.binding.llvm_version_info))
+    value = f"numba {numba.__version__}, LLVM {llvm}, for {cpu.target()}"
+    changed = [f"{name}={os.environ[name]}" for name in COMPILER if os.environ.get(name)]
+    if not changed:
+        return Fact("compiler", value)
+    names = " and ".join(each.partition("=")[0] for each in changed)
+    return Fact(
+        "compiler",
+        f"{value} ({', '.join(changed)})",
+        f"{names} changes the code that is made, which may cost half of its speed; unset it",
+    )
+
+
+def _kept() -> Fact:
+    there = cache.names()
+    value = f"{sum(name in there for name in KERNELS)} of {len(KERNELS)} kernels"
+    megabytes = cache.size() / 1e6
+    return Fact("cache", f"{value} compiled, in {cache.folder()} ({megabytes:.1f} MB in all)")
+
+
+def _limits() -> list[Fact]:
+    set_ones = [name for name in LIMITS if os.environ.get(name)]
+    return [Fact(name, f"{os.environ[name]} ({LIMITS[name]})") for name in set_ones]

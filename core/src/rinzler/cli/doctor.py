@@ -1,0 +1,143 @@
+"""`rinzler doctor`: what there is on this machine, and what holds it back, on stdout.
+
+    rinzler    rinzler-core 0.1.0, rinzler-numba 0.1.0
+    python     CPython 3.11.7 on Linux x86_64, numpy 2.4.6
+    numba      open: compiled for this CPU: float32 on all cores
+               threads    2 of 2, started by tbb
+    1 thing needs attention
+
+Opens every backend that says it is ready, as `rinzler backends` does. Core knows no backend: what
+is said of one, it says itself (`Backend.facts`).
+Leaves out: measuring. Read next: `facts.py`, then `warmup.py`.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import platform
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rinzler.cli.facts import facts_of, lines_of
+from rinzler.cli.words import plural, size
+from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK
+from rinzler.ops import Fact
+from rinzler.plugins import PluginReport
+
+FINE = ("open", "ready", "blocked")  # states of which there is nothing to mend
+INDENT = " " * 11
+
+
+def examine(json: bool) -> int:
+    """Print what was found; the exit code says whether any backend can be used."""
+    from rinzler.plugins import plugins
+
+    reports = plugins().reports()
+    told = [(report, facts_of(report)) for report in reports]
+    machine = machine_facts()
+    if json:
+        sys.stdout.write(json_module.dumps(_plain(machine, told), indent=2) + "\n")
+    else:
+        sys.stdout.write(render(machine, told))
+    opened = any(report.kind == "backend" and report.state == "open" for report in reports)
+    return EXIT_OK if opened else EXIT_ENVIRONMENT
+
+
+def machine_facts() -> list[Fact]:
+    """Rinzler's distributions, Python, cores, caches, and Rinzler's variables."""
+    import numpy as np
+
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    facts = [
+        Fact("rinzler", ", ".join(_distributions())),
+        Fact(
+            "python",
+            f"{python} on {platform.system()} {platform.machine()}, numpy {np.__version__}",
+        ),
+        Fact("cores", str(_cores())),
+        _caches(),
+    ]
+    named = [name for name in sorted(os.environ) if name.startswith("RINZLER_")]
+    return facts + [Fact(name, os.environ[name]) for name in named]
+
+
+def render(machine: list[Fact], told: list[tuple[PluginReport, list[Fact]]]) -> str:
+    """All of it as text that ends with a newline."""
+    lines = lines_of(machine)
+    others = []
+    for report, facts in told:
+        if report.kind != "backend" and report.state in FINE:
+            others.append(f"{report.name} ({report.kind})")
+            continue
+        reason = f": {report.reason or report.summary}" if report.reason or report.summary else ""
+        lines += ["", f"{report.name:<10} {report.state}{reason}"]
+        if report.mend:
+            lines.append(f"{INDENT}→ {report.mend}")
+        lines += [INDENT + line for line in lines_of(facts)]
+    if others:
+        lines += ["", f"{'others':<10} {', '.join(others)}"]
+    lines += ["", _summary(told)]
+    return "\n".join(lines) + "\n"
+
+
+def _summary(told: list[tuple[PluginReport, list[Fact]]]) -> str:
+    wrong = sum(report.state not in FINE for report, _ in told)
+    advice = sum(bool(fact.advice) for _, facts in told for fact in facts)
+    count = wrong + advice
+    if not count:
+        return "nothing needs attention"
+    return f"{plural(count, 'thing')} {'needs' if count == 1 else 'need'} attention: see the arrows"
+
+
+def _plain(machine: list[Fact], told: list[tuple[PluginReport, list[Fact]]]) -> dict[str, Any]:
+    """The same as JSON can hold it."""
+    return {
+        "machine": {fact.name: fact.value for fact in machine},
+        "plugins": [
+            {
+                "name": report.name,
+                "kind": report.kind,
+                "state": report.state,
+                "reason": report.reason,
+                "mend": report.mend,
+                "distribution": report.distribution,
+                "version": report.version,
+                "facts": [asdict(fact) for fact in facts],
+            }
+            for report, facts in told
+        ],
+    }
+
+
+def _distributions() -> list[str]:
+    """rinzler-core 0.1.0, and what else of that name is installed."""
+    from importlib.metadata import distributions
+
+    found = {each.name.lower().replace("_", "-"): each.version for each in distributions()}
+    return [f"{name} {found[name]}" for name in sorted(found) if name.startswith("rinzler")]
+
+
+def _cores() -> int:
+    """Those that this process may use: a container may have fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _caches() -> Fact:
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("rinzler")
+    return Fact("cache", f"{folder} ({size(_bytes_in(folder))})")
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(OSError):  # another process may be tidying up
+            total += path.stat().st_size if path.is_file() else 0
+    return total
