@@ -130,6 +130,13 @@ def test_a_step_that_is_not_finite_stops_and_leaves_the_weights() -> None:
     assert run.steps == 1
 
 
+def test_a_validation_that_is_not_finite_says_what_to_do() -> None:
+    run = trainer()
+    run.model.load(run.model.state() | {"ln_f.weight": np.full(16, np.nan, np.float32)})
+    with pytest.raises(NumericsError, match=r"loss over \d+ tokens is nan; .* --resume RUN"):
+        run.evaluate()
+
+
 def test_each_micro_batch_has_masks_of_its_own() -> None:
     run = trainer(replace(SETTINGS, accumulate=3), replace(SHAPE, dropout=0.5))
     run.step()

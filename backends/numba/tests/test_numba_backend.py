@@ -76,7 +76,7 @@ def test_what_doctor_shows(python, work: str, tmp_path) -> None:
     assert found["threads"][0].startswith("2 of 2, started by ")
     assert re.fullmatch(r"own kernels, \d+ x \d+ numbers .*; no BLAS.*", found["products"][0])
     assert " LLVM " in found["compiler"][0]
-    assert found["cache"][0].startswith(f"0 of {len(KERNELS)} kernels compiled, in {tmp_path}")
+    assert re.match(rf"0 of \d+ kernels compiled, in {tmp_path}", found["cache"][0])
     assert found["cache"][0].endswith("(0.0 MB in all)")
     assert found["products"][1] == found["compiler"][1] == found["cache"][1] == ""
     assert found["NUMBA_NUM_THREADS"][0] == "2 (the most threads that --threads can ask for)"

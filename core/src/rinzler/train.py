@@ -148,7 +148,7 @@ def mean_loss(
 ) -> tuple[float, int]:
     """(mean loss in nats per token, how many were predicted) of `data.windows` over (N,) ids.
 
-    Leaves the model in eval mode.
+    Leaves the model in eval mode. Raises NumericsError where the loss is not finite.
     """
     model.eval()
     total, count = 0.0, 0
@@ -157,6 +157,12 @@ def mean_loss(
             loss = model.loss(model.ids(inputs), model.ids(targets))
             total += loss.item() * targets.size
             count += targets.size
+    if not isfinite(total):
+        raise NumericsError(
+            f"validation: the loss over {count} tokens is {total / count:.4g}; some weight or "
+            "activation has left the range of its dtype. Go back to an earlier checkpoint with "
+            "rinzler-train --resume RUN, at a lower --lr"
+        )
     return total / count, count
 
 

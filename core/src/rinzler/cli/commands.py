@@ -44,6 +44,7 @@ class TrainRequest:
     options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
     merges: int = MERGES
     threads: int | None = None
+    device: int | None = None  # of the backend
     capture: bool = True  # record a step and replay it
     resume: str | None = None  # a run's folder or a checkpoint, to go on with
     init: str | None = None  # the same, to take weights and tokenizer from
@@ -71,7 +72,13 @@ def train(
     training: Annotated[
         TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
     ] = SCHEDULE,
-    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+    backend: Annotated[
+        str, Parameter(group=RUN, metavar="NAME", help=f"{BACKEND_HELP}. --vulkan: vulkan")
+    ] = "auto",
+    device: Annotated[
+        int | None,
+        Parameter(group=RUN, metavar="N", help="of the backend, as rinzler backends -v lists them"),
+    ] = None,
     run_dir: Annotated[
         str | None,
         Parameter(group=RUN, metavar="DIR", help="a new folder for this run; else runs/TEXT-001…"),
@@ -137,6 +144,7 @@ def train(
         options=options or {},
         merges=vocab_size,
         threads=threads,
+        device=device,
         capture=capture,
         resume=resume,
         init=init,
@@ -187,7 +195,9 @@ def evaluate(
 
 
 def backends(
-    name: Annotated[str | None, Parameter(group=RUN, help="only this one")] = None,
+    name: Annotated[
+        str | None, Parameter(group=RUN, help="only this one; NAME:N is its device N")
+    ] = None,
     /,
     *,
     verbose: Annotated[

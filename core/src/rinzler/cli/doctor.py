@@ -77,7 +77,7 @@ def render(machine: list[Fact], told: list[tuple[PluginReport, list[Fact]]]) -> 
         lines += ["", f"{report.name:<10} {report.state}{reason}"]
         if report.mend:
             lines.append(f"{INDENT}→ {report.mend}")
-        lines += [INDENT + line for line in lines_of(facts)]
+        lines += [INDENT + line for line in lines_of([f for f in facts if not f.detail])]
     if others:
         lines += ["", f"{'others':<10} {', '.join(others)}"]
     lines += ["", _summary(told)]

@@ -16,6 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+ALIASES = {"--vulkan": ("--backend", "vulkan")}  # flags of rinzler-train that stand for others
+
+
+def spelt_out(words: Sequence[str]) -> list[str]:
+    """A command's words with every alias replaced by what it stands for; texts are left alone."""
+    end = words.index("--") if "--" in words else len(words)
+    flags = [each for word in words[:end] for each in ALIASES.get(word, (word,))]
+    return [*flags, *words[end:]]
+
+
 @dataclass(frozen=True)
 class Invocation:
     """A command line, split into what starts the command and what it was told."""
@@ -25,11 +35,11 @@ class Invocation:
 
     @classmethod
     def of_this_process(cls) -> Invocation:
-        name = Path(sys.argv[0]).name
+        name, words = Path(sys.argv[0]).name, spelt_out(sys.argv[1:])
         if name.startswith("rinzler-"):
-            return cls(name.removesuffix(".exe"), tuple(sys.argv[1:]))
+            return cls(name.removesuffix(".exe"), tuple(words))
         starter = "python -m rinzler" if name == "__main__.py" else "rinzler"
-        return cls(" ".join([starter, *sys.argv[1:2]]), tuple(sys.argv[2:]))
+        return cls(" ".join([starter, *words[:1]]), tuple(words[1:]))
 
     def chosen(self, *flags: str) -> list[str]:
         """These flags again, with their values, if they were typed: ["--backend", "numpy"]."""
@@ -47,7 +57,7 @@ class Invocation:
 
     def resume(self, run: Path, *more: str) -> str:
         """The command that goes on with a run, on the backend that was typed."""
-        chosen = self.chosen("--backend", "--threads")
+        chosen = self.chosen("--backend", "--device", "--threads")
         return self.other("train", ["--resume", str(run), *more, *chosen])
 
     def again(self, **changes: str | None) -> str:

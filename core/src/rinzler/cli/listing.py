@@ -11,18 +11,29 @@ import sys
 
 from rinzler.cli.backends import render_backends
 from rinzler.errors import EXIT_OK
+from rinzler.plugins.records import split_device
 
 
 def list_backends(name: str | None, verbose: bool, json: bool) -> int:
-    """Print the listing. Raises BackendError for a name that is not there."""
+    """Print the listing; `name` may be "vulkan:1", a device. Raises BackendError for what is not."""
     from rinzler.plugins import plugins
 
+    number = None
+    if name is not None:
+        plain, number = split_device(name)
+        if number is not None:
+            plugins().open_backend(name)
+            name = plain
     reports = plugins().reports()
     facts = {}
     if verbose:
         from rinzler.cli.facts import facts_of
 
-        facts = {(each.distribution, each.name): facts_of(each) for each in reports}
+        facts = {
+            (each.distribution, each.name): facts_of(each, number)
+            for each in reports
+            if name in (None, each.name, each.distribution, f"{each.distribution}:{each.name}")
+        }
     text = render_backends(
         reports,
         json=json,

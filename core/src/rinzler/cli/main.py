@@ -80,8 +80,10 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     hints: dict[str, parsing.WhyUnknown] = {}
     if name == "train":
         from rinzler.cli.extras import with_plugin_options
+        from rinzler.cli.invocation import spelt_out
         from rinzler.plugins import why_no_option
 
+        tokens = spelt_out(tokens)
         command = with_plugin_options(command)
         hints["why_unknown"] = why_no_option
     app = parsing.make_app(command)

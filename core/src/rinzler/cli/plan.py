@@ -122,11 +122,16 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
 
 
 def choose(request: TrainRequest) -> Choice:
-    """The backend, with as many threads as were asked for. Raises ConfigError, BackendError."""
-    threads = request.threads
+    """The backend, on the device and with the threads that were asked for.
+
+    Raises ConfigError, BackendError.
+    """
+    threads, number = request.threads, request.device
+    if number is not None and number < 0:
+        raise ConfigError(f"device is {number}, expected a whole number of at least 0")
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
-    choice = choose_backend(request.backend)
+    choice = choose_backend(request.backend, number)
     if threads is not None:
         choice.device.backend.set_threads(threads)
     return choice
@@ -182,7 +187,7 @@ def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[
         "training": plan.training.to_json(),
         "options": plain(request.options),
         "backend": backend_record(plan),
-        "versions": versions(plan.backend.name),
+        "versions": versions(plan.backend.device.backend.name),
     }
 
 

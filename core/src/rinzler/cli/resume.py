@@ -136,7 +136,7 @@ def _continued(config: dict[str, Any], plan: Plan, options: dict[str, Any]) -> d
         "step": plan.done,
         "command": Invocation.of_this_process().again(),
         "backend": backend_record(plan),
-        "versions": versions(plan.backend.name),
+        "versions": versions(plan.backend.device.backend.name),
     }
     return config | {
         "training": plan.training.to_json(),

@@ -36,7 +36,7 @@ def warm_up(name: str) -> int:
         except PLUGIN_ERRORS as error:
             raise BackendError(
                 f'backend "{choice.name}": preparing {step} raised {one_line(error)}. '
-                f"See: rinzler backends -v {choice.name}"
+                f"See: rinzler backends -v {choice.device.backend.name}"
             ) from error
         seconds = perf_counter() - begun
         if seconds >= NOTICEABLE:

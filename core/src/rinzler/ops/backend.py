@@ -42,6 +42,7 @@ class Fact:
     name: str  # "threads"
     value: str  # "2 of 2, started by tbb"
     advice: str = ""  # where it could be better: why, what that costs, and what to type
+    detail: bool = False  # only for `rinzler backends -v`, which shows all there is
 
 
 class Backend(ABC):
@@ -85,7 +86,7 @@ class Backend(ABC):
         return None
 
     def facts(self) -> Sequence[Fact]:
-        """What `rinzler doctor` shows, and nothing else reads; optional."""
+        """What `rinzler doctor` and `rinzler backends -v` show, and nothing else reads; optional."""
         return ()
 
     def warmup(self) -> Mapping[str, Callable[[], object]]:

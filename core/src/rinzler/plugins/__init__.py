@@ -14,7 +14,14 @@ from rinzler.plugins.corpora import list_corpora, load_corpus
 from rinzler.plugins.events import RunInfo, emit
 from rinzler.plugins.options import Option, PluginOptions, plugin_options, why_no_option
 from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
-from rinzler.plugins.select import Choice, choose_backend, current_device, open_device, use
+from rinzler.plugins.select import (
+    Choice,
+    choose_backend,
+    current_device,
+    list_devices,
+    open_device,
+    use,
+)
 from rinzler.plugins.tokenizers import (
     find_tokenizer,
     list_tokenizers,
@@ -42,6 +49,7 @@ __all__ = [
     "find_tokenizer",
     "hookimpl",
     "list_corpora",
+    "list_devices",
     "list_tokenizers",
     "load_corpus",
     "load_tokenizer",

@@ -23,12 +23,13 @@ from rinzler.errors import BackendError, PluginError
 from rinzler.plugins import messages
 from rinzler.plugins.checks import check
 from rinzler.plugins.describe import describe, new_manager
+from rinzler.plugins.devices import devices_of, expect_numbered
 from rinzler.plugins.discovery import find_plugins, same_distribution
 from rinzler.plugins.loading import one_line
 from rinzler.plugins.model import Offer, Plugin, PluginReport, report_offer, report_plugin
 from rinzler.plugins.opening import open_offer
 from rinzler.plugins.options import PluginOptions, shared_flags
-from rinzler.plugins.records import BUILT_IN_TOKENIZERS, BackendInfo
+from rinzler.plugins.records import BUILT_IN_TOKENIZERS, BackendInfo, split_device
 
 if TYPE_CHECKING:
     from pluggy import HookImpl
@@ -59,17 +60,26 @@ class Plugins:
                 describe(plugin, self._pluggy)
 
     def open_backend(self, name: str, source: str = "") -> Device:
-        """The device of "NAME" or "DISTRIBUTION:NAME"; `source` says where the name came from.
+        """The device of "NAME", "DISTRIBUTION:NAME" or "NAME:N"; `source`: where that came from.
 
         Raises BackendError, chained to what the plugin raised.
         """
         with self._lock:
             if name not in self._devices:
-                offer: Offer[BackendInfo] = self.find("backend", name, source)
-                if offer.status.state not in ("ready", "open", "failed"):
+                plain, number = split_device(name)
+                offer: Offer[BackendInfo] = self.find("backend", plain, source)
+                usable = ["ready", "open", "failed"]
+                if number is not None:
+                    expect_numbered(offer, number)
+                    usable.append("unavailable")  # by itself; a device that is named may be fine
+                if offer.status.state not in usable:
                     raise messages.offer_unusable(source, offer)
-                self._devices[name] = open_offer(offer)
+                self._devices[name] = open_offer(offer, number)
             return self._devices[name]
+
+    def list_devices(self, name: str) -> list[str]:
+        """A line for each device of a backend, by number. Raises BackendError."""
+        return list(devices_of(self.find("backend", name)))
 
     def offers(self, kind: str) -> list[Offer[Any]]:
         """What all described plugins offer of a kind: "backend", "corpus", "tokenizer", "options".

@@ -62,7 +62,7 @@ class Offer(Generic[InfoT]):
     plugin: Plugin
     info: InfoT
     status: Status = field(default_factory=Status)
-    device: Device | None = None  # of a backend that is open
+    devices: dict[int | None, Device] = field(default_factory=dict)  # open, by number; None: its own
 
     @property
     def kind(self) -> str:

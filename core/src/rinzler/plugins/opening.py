@@ -24,34 +24,44 @@ LEFT = (1.5, -2.0, 3.25)
 RIGHT = (0.25, 4.0, -1.25)
 
 
-def open_offer(offer: Offer[BackendInfo]) -> Device:
-    """The device of an offer that is ready, opened at most once.
+def open_offer(offer: Offer[BackendInfo], number: int | None = None) -> Device:
+    """The device of an offer that is ready, or the one of that number; opened at most once.
 
     Raises BackendError, chained to what the backend raised, and leaves the offer `failed`; asking
-    again tries again, for the reader who has mended it in the meantime.
+    again tries again, for the reader who has mended it in the meantime. A wrong number says nothing
+    of the offer, which stays as it was.
     """
-    if offer.device is not None:
-        return offer.device
+    if number in offer.devices:
+        return offer.devices[number]
     try:
         with plugin_code():
-            device = _construct(offer.info)
+            device = _construct(offer.info, number)
             self_check(device)
     except PLUGIN_ERRORS as error:
         reason = str(error) if isinstance(error, RinzlerError) else one_line(error)
-        offer.status.become("failed", reason, error=error)
+        end = "." if reason[-1:] not in ".!?" else ""
+        look = f"The whole traceback: rinzler backends -v {offer.info.name}"
+        if number is None:
+            offer.status.become("failed", reason, error=error)
+        else:
+            look = f"All devices: rinzler backends -v {offer.info.name}"
         raise BackendError(
-            f'backend "{offer.info.name}" ({offer.plugin}) did not open: {reason}. '
-            f"The whole traceback: rinzler backends -v {offer.info.name}"
+            f'backend "{_named(offer.info, number)}" ({offer.plugin}) did not open: '
+            f"{reason}{end} {look}"
         ) from error
-    offer.device = device
+    offer.devices[number] = device
     offer.status.become("open")
     return device
 
 
-def _construct(info: BackendInfo) -> Device:
+def _named(info: BackendInfo, number: int | None) -> str:
+    return info.name if number is None else f"{info.name}:{number}"
+
+
+def _construct(info: BackendInfo, number: int | None) -> Device:
     from rinzler.ops import Backend, Device
 
-    backend = resolve(info.factory)()
+    backend = resolve(info.factory)(**({} if number is None else {"device": number}))
     if not isinstance(backend, Backend):
         raise BackendError(
             f"factory {info.factory!r} returned {type(backend).__name__}, "
@@ -62,7 +72,9 @@ def _construct(info: BackendInfo) -> Device:
             f"factory {info.factory!r} made a backend that calls itself {backend.name!r}, "
             f"expected {info.name!r}"
         )
-    return Device(backend)
+    device = Device(backend)
+    device.name = _named(info, number)  # two devices of one backend are told apart by it
+    return device
 
 
 def self_check(device: Device) -> None:

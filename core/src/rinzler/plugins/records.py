@@ -28,6 +28,10 @@ class BackendInfo:
     `requires` are import names that are looked for without importing them. `probe` refers to a
     cheap function that returns None, or in one sentence why this machine cannot run the backend
     ("no Vulkan device"); it must not open the device.
+
+    `devices` is for a backend that may have several: it refers to a cheap function that returns one
+    line of text for each, and `factory` then also takes `device=N`, a place in that list. Whoever
+    asks for "NAME:N" gets that one, also where the probe finds none that it would take by itself.
     """
 
     name: str  # what `--backend` takes: [a-z][a-z0-9_]*; by convention also the entry point's name
@@ -38,6 +42,7 @@ class BackendInfo:
     probe: str | None = None  # "module:callable"
     summary: str = ""  # one line for `rinzler backends`
     install_hint: str = ""  # what mends a missing requirement or device: "pip install numba"
+    devices: str | None = None  # "module:callable"
 
     KIND: ClassVar[str] = "backend"
 
@@ -50,6 +55,8 @@ class BackendInfo:
         _check(self, "requires", _are_names(self.requires), "import names like ('numba',)")
         probe_ok = self.probe is None or _is_reference(self.probe)
         _check(self, "probe", probe_ok, "None or a string 'module:callable'")
+        devices_ok = self.devices is None or _is_reference(self.devices)
+        _check(self, "devices", devices_ok, "None or a string 'module:callable'")
         _check_texts(self, "summary", "install_hint")
 
 
@@ -97,6 +104,17 @@ class TokenizerInfo:
 def is_backend_name(name: str) -> bool:
     """Whether a backend could have this name at all."""
     return re.fullmatch(r"[a-z][a-z0-9_]*", name) is not None and name != AUTO
+
+
+def split_device(name: str) -> tuple[str, int | None]:
+    """("rinzler-vulkan:vulkan", 1) of "rinzler-vulkan:vulkan:1"; None where no number is there.
+
+    No name of a backend begins with a digit, so a number at the end is always a device.
+    """
+    rest, colon, last = name.rpartition(":")
+    if colon and last.isascii() and last.isdecimal():
+        return rest, int(last)
+    return name, None
 
 
 def _check(record: object, field: str, ok: bool, expected: str) -> None:

@@ -14,8 +14,8 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rinzler.errors import BackendError
-from rinzler.plugins.records import AUTO
+from rinzler.errors import BackendError, ConfigError
+from rinzler.plugins.records import AUTO, split_device
 
 if TYPE_CHECKING:
     from rinzler.ops import Device
@@ -34,10 +34,21 @@ _of_block: ContextVar[Device | None] = ContextVar("rinzler_device", default=None
 def open_device(name: str) -> Device:
     """The device of an installed backend, opened once: open_device("numpy").
 
-    "DISTRIBUTION:NAME" tells two distributions apart that offer the same name.
+    "NAME:1" is device 1 of a backend that has several (`list_devices`), and "DISTRIBUTION:NAME"
+    tells two distributions apart that offer the same name.
     Raises BackendError, chained to what the plugin raised.
     """
     return _open(name, "")
+
+
+def list_devices(name: str) -> list[str]:
+    """The devices of an installed backend, a line of text for each, in the order of their numbers.
+
+    None where a backend has no choice of them. Opens nothing. Raises BackendError.
+    """
+    from rinzler.plugins.manager import plugins
+
+    return plugins().list_devices(name)
 
 
 def _open(name: str, source: str) -> Device:
@@ -119,18 +130,26 @@ class Choice:
     notes: tuple[str, ...] = ()
 
 
-def choose_backend(request: str | None = None) -> Choice:
+def choose_backend(request: str | None = None, number: int | None = None) -> Choice:
     """The backend for a command: a name, or "auto" or None for the best that works here.
 
     A name that is asked for, in `request` or in RINZLER_BACKEND, is taken or raises BackendError.
     `auto` passes over what does not work and says so in `notes`; BackendError if nothing works.
+    `number` chooses among the devices of a backend that is named; ConfigError where none is.
     """
-    if request not in (None, AUTO):
-        return Choice(request, _open(request, ""), f'"{request}" was asked for')
-    named = os.environ.get(VARIABLE, "")
-    if named not in ("", AUTO):
-        return Choice(named, _open(named, VARIABLE), f"{VARIABLE}={named}")
-    return _choose_best()
+    source = "" if request not in (None, AUTO) else VARIABLE
+    named = os.environ.get(VARIABLE, "") if source else request
+    if named in (None, "", AUTO):
+        if number is not None:
+            raise ConfigError(f"device {number} of which backend? Name it: --backend NAME")
+        return _choose_best()
+    why = f"{VARIABLE}={named}" if source else f'"{named}" was asked for'
+    if number is None:
+        return Choice(named, _open(named, source), why)
+    if split_device(named)[1] not in (None, number):
+        raise ConfigError(f'device {number} and "{named}" are two devices; name one of them')
+    full = f"{split_device(named)[0]}:{number}"
+    return Choice(full, _open(full, source), f"{why}, device {number}")
 
 
 def _choose_best() -> Choice:
