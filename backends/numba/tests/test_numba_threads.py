@@ -75,7 +75,7 @@ if hasattr(os, "fork"):
             finally:
                 os._exit(0)
         os.close(far)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while (status := os.waitpid(child, os.WNOHANG)) == (0, 0):
             if time.monotonic() > end:
                 os.kill(child, signal.SIGKILL)
@@ -102,7 +102,7 @@ if hasattr(os, "fork"):
     queue = context.SimpleQueue()
     child = context.Process(target=lambda: queue.put(computed()))
     child.start()
-    child.join(30)
+    child.join(120)
     told["multiprocessing"] = queue.get() if child.exitcode == 0 else f"it died: {child.exitcode}"
 
     def alone():

@@ -155,7 +155,7 @@ def test_only_the_plugins_that_are_named(command: Command) -> None:
 
 
 def test_a_broken_plugin_stops_nothing_but_is_said(command: Command) -> None:
-    line = command.line("skipped ", block="stranger")
+    line = command.line("skipped    passed over bad", block="stranger")
     assert line.startswith("skipped    passed over bad (rinzler-bad): broken: importing ")
 
 

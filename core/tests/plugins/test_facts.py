@@ -84,9 +84,16 @@ def test_facts_in_the_verbose_listing(talking, command) -> None:
     )
     assert "cooling" not in command("backends", "talking")[1]
     (entry,) = json.loads(command("backends", "talking", "-v", "--json")[1])
-    assert entry["facts"][1] == {"name": "threads", "value": "3 of 4", "advice": ""}
+    threads = {"name": "threads", "value": "3 of 4", "advice": "", "detail": False}
+    assert entry["facts"][1] == threads
     (entry,) = json.loads(command("backends", "talking", "--json")[1])
     assert "facts" not in entry
+
+
+def test_details_are_for_the_listing(talking, command) -> None:
+    talking('[Fact("noise", "little", detail=True)]')
+    assert "noise" not in command("doctor")[1]
+    assert "  noise      little\n" in command("backends", "talking", "-v")[1]
 
 
 def test_doctor_as_json(talking, command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +107,8 @@ def test_doctor_as_json(talking, command, monkeypatch: pytest.MonkeyPatch) -> No
     assert "rinzler-core" in told["machine"]["rinzler"]
     (entry,) = [each for each in told["plugins"] if each["name"] == "talking"]
     assert entry["state"] == "open"
-    assert entry["facts"][2] == {"name": "cooling", "value": "none", "advice": "buy a fan"}
+    cooling = {"name": "cooling", "value": "none", "advice": "buy a fan", "detail": False}
+    assert entry["facts"][2] == cooling
 
 
 @pytest.mark.parametrize(

@@ -47,10 +47,11 @@ def _devices(name: str) -> list[Fact]:
 def lines_of(facts: Sequence[Fact]) -> list[str]:
     """One line for each, with the advice below: names in a column."""
     lines = []
+    width = max([10, *(len(fact.name) for fact in facts)])
     for fact in facts:
-        lines.append(f"{fact.name:<10} {fact.value}")
+        lines.append(f"{fact.name:<{width}} {fact.value}")
         if fact.advice:
-            lines.append(f"{'':<10} → {fact.advice}")
+            lines.append(f"{'':<{width}} → {fact.advice}")
     return lines
 
 
