@@ -62,7 +62,9 @@ class Offer(Generic[InfoT]):
     plugin: Plugin
     info: InfoT
     status: Status = field(default_factory=Status)
-    devices: dict[int | None, Device] = field(default_factory=dict)  # open, by number; None: its own
+    devices: dict[int | None, Device] = field(
+        default_factory=dict
+    )  # open, by number; None: its own
 
     @property
     def kind(self) -> str:
