@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
 ALIASES = {"--vulkan": ("--backend", "vulkan")}  # flags of rinzler-train that stand for others
 
 
