@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -26,6 +26,8 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)  # the paper's choice, for how fast they 
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)  # 1 / golden ratio and √3 - 1, as fractions of 2³²
 LOW = 0xFFFFFFFF  # the low 32 bits of a 64-bit word
 CHUNK = 2**13  # blocks at a time: ten rounds over what fits the cache, not over all there is
+FEW = 16  # numbers that plain Python draws sooner than numpy
+FIELDS = {"seed": 64, "stream": 16, "step": 32, "micro": 16, "site": 32}  # bits of a Key's parts
 
 
 def philox4x32_block(counter: Sequence[int], key: Sequence[int]) -> tuple[int, int, int, int]:
@@ -90,12 +92,11 @@ class Key:
     site: int = 0  # which array of this stream and step; 32 bits
 
     def __post_init__(self) -> None:
-        bits = {"seed": 64, "stream": 16, "step": 32, "micro": 16, "site": 32}
-        for field in fields(self):
-            got = getattr(self, field.name)
-            most = 2 ** bits[field.name] - 1
-            if not isinstance(got, (int, np.integer)) or not 0 <= got <= most:
-                raise ConfigError(f"Key.{field.name}: got {got!r}, need an int from 0 to {most}")
+        for name, bits in FIELDS.items():
+            got = getattr(self, name)
+            if not isinstance(got, (int, np.integer)) or not 0 <= got < 1 << bits:
+                most = 2**bits - 1
+                raise ConfigError(f"Key.{name}: got {got!r}, need an int from 0 to {most}")
 
     def words(self) -> np.ndarray:
         """The key as the kernel of `random_uniform` takes it: int32 (4,).
@@ -136,6 +137,17 @@ def _long_words(key: Key, n: int) -> np.ndarray:
     """n words of 64 bits, each from two of 32: (n,) uint64."""
     pairs = _words(key, 2 * n).reshape(n, 2).astype(np.uint64)
     return pairs[:, 1] << np.uint64(32) | pairs[:, 0]
+
+
+def _few_long_words(key: Key, n: int) -> list[int]:
+    """The numbers of `_long_words` by the formula as it is read: for a few, far less work."""
+    seed, last = int(key.seed), int(key.stream) << 16 | int(key.micro)
+    words: list[int] = []
+    for block in range(-(-n // 2)):
+        counter = (block, int(key.site), int(key.step), last)
+        w0, w1, w2, w3 = philox4x32_block(counter, (seed & LOW, seed >> 32))
+        words += (w1 << 32 | w0, w3 << 32 | w2)
+    return words[:n]
 
 
 def _float_dtype(dtype: str) -> np.dtype:
@@ -182,6 +194,8 @@ def integers(key: Key, high: int, n: int) -> np.ndarray:
     """
     if not isinstance(high, (int, np.integer)) or not 1 <= high <= 2**63:
         raise ConfigError(f"integers: got high={high!r}, need an int from 1 to 2**63")
+    if n <= FEW:
+        return np.array([word * int(high) >> 64 for word in _few_long_words(key, n)], np.int64)
     low, half = np.uint64(LOW), np.uint64(32)
     words = _long_words(key, n)
     w0, w1 = words & low, words >> half

@@ -1,4 +1,4 @@
-"""--device N, and --vulkan, which stands for --backend vulkan: what they reach, and what they say."""
+"""--device N, and --vulkan for --backend vulkan: what they reach, and what they say."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from rinzler.plugins.records import split_device
 
 
 def list_backends(name: str | None, verbose: bool, json: bool) -> int:
-    """Print the listing; `name` may be "vulkan:1", a device. Raises BackendError for what is not."""
+    """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError."""
     from rinzler.plugins import plugins
 
     number = None

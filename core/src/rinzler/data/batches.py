@@ -36,17 +36,18 @@ class Batches:
                 f"(context {context} + 1). {mend if count > 1 else 'Add text'}"
             )
         self.tokens = tokens
+        # (N - T, T + 1), without a copy: row k begins with token k
+        self._windows = np.lib.stride_tricks.sliding_window_view(tokens, context + 1)
         self.batch_size = batch_size  # B
         self.context = context  # T
         self.seed = seed
 
     def draw(self, step: int, micro: int = 0) -> Pair:
         """(inputs, targets) of a step, each (B, T); `micro` counts forward passes inside one."""
-        starts = len(self.tokens) - self.context  # the last window ends with the last token
         key = Key(self.seed, Stream.BATCH, step=step, micro=micro)
-        first = integers(key, starts, self.batch_size)  # (B,)
-        at = first[:, None] + np.arange(self.context)  # (B, 1) + (T,) -> (B, T)
-        return self.tokens[at], self.tokens[at + 1]
+        first = integers(key, len(self._windows), self.batch_size)  # (B,)
+        rows = self._windows[first]  # (B, T + 1)
+        return rows[:, :-1], rows[:, 1:]
 
 
 def windows(

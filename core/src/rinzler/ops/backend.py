@@ -86,7 +86,7 @@ class Backend(ABC):
         return None
 
     def facts(self) -> Sequence[Fact]:
-        """What `rinzler doctor` and `rinzler backends -v` show, and nothing else reads; optional."""
+        """What `rinzler doctor` and `rinzler backends -v` show, and nothing else; optional."""
         return ()
 
     def warmup(self) -> Mapping[str, Callable[[], object]]:

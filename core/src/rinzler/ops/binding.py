@@ -30,6 +30,7 @@ class Bound:
         self.arena = device.memory.arena(nbytes)
         self._handles: dict[Operand, Any] = {}
         self.tape: Tape = tuple([self._call(entry) for entry in recording.entries])
+        self._results = [(x.shape, x.dtype, self._handle(x)) for x in recording.results]
         self.run = device.backend.compile(self.tape) or looped(self.tape)
 
     def replay(self) -> tuple[np.ndarray, ...]:
@@ -37,12 +38,12 @@ class Bound:
         for ids, count in self.recording.ids:
             expect_ids("captured step", "an input", ids, count, "the rows they are looked up in")
         self.run()
-        return tuple([self._value(x) for x in self.recording.results])
+        return tuple([self._value(*result) for result in self._results])
 
-    def _value(self, x: Operand) -> np.ndarray:
-        host = np.empty(x.shape, x.dtype)
+    def _value(self, shape: tuple[int, ...], dtype: str, handle: Any) -> np.ndarray:
+        host = np.empty(shape, dtype)
         if host.size:
-            self.device.backend.download(self._handle(x), host)
+            self.device.backend.download(handle, host)
         return host
 
     def _call(self, entry: Entry) -> BoundCall:

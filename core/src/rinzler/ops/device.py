@@ -103,7 +103,11 @@ class Array:
         """
         if not host.size:
             return
-        low, high = int(host.min()), int(host.max())
+        low, high = 0, 2**31
+        if host.dtype.kind in "iu" and host.dtype.isnative:  # read without its sign, a negative number is a large one
+            high = int(host.view(f"u{host.itemsize}").max())
+        if high >= 2**31:
+            low, high = int(host.min()), int(host.max())
         if low < -(2**31) or high >= 2**31:
             raise DtypeError(f"integers from {low} to {high} do not fit int32")
         before = self.block.bounds

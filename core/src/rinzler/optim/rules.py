@@ -13,7 +13,7 @@ import numpy as np
 
 from rinzler.errors import ConfigError
 from rinzler.nn import Module
-from rinzler.ops import Array, call
+from rinzler.ops import ITEMSIZE, Array, call
 from rinzler.ops.update import HYPER
 from rinzler.optim.clipping import Clip
 from rinzler.optim.optimizer import Optimizer
@@ -88,22 +88,31 @@ class AdamW(Optimizer):
         if not weight_decay >= 0:
             raise ConfigError(f"weight_decay is {weight_decay}, expected a number ≥ 0")
         self.weight_decay = weight_decay
-        self.parts = [self._part(part, decay) for part, decay in self.flat.segments()]
+        segments = self.flat.segments()
+        # A row for each part, in one array, so that a step uploads all of them at once.
+        step = max(self.flat.device.backend.caps.alignment // ITEMSIZE[self.flat.dtype], 1)
+        width = -(-len(HYPER) // step) * step
+        self._rows = np.zeros((len(segments), width), self.flat.dtype)
+        self._numbers = self.flat.device.array(self._rows.reshape(-1))
+        self.parts = [
+            self._part(part, decay, self._numbers.part(k * width, (len(HYPER),)))
+            for k, (part, decay) in enumerate(segments)
+        ]
 
-    def _part(self, part: slice, decay: bool) -> AdamWPart:
+    def _part(self, part: slice, decay: bool, hyper: Array) -> AdamWPart:
         """The stretch of all flat arrays that shares one weight decay."""
         shape = (part.stop - part.start,)
         p, m, v, g = (
             array.part(part.start, shape)
             for array in (self.flat.data, self.state["m"], self.state["v"], self.flat.grad)
         )
-        hyper = self.flat.device.empty((len(HYPER),), self.flat.dtype)
         return AdamWPart(p, m, v, g, hyper, self.weight_decay if decay else 0.0)
 
     def advance(self) -> None:
         self.steps += 1
-        for part in self.parts:
-            part.hyper.upload(self.hyper(part.decay))
+        for row, part in zip(self._rows, self.parts, strict=True):
+            row[: len(HYPER)] = self.hyper(part.decay)
+        self._numbers.upload(self._rows.reshape(-1))
 
     def apply(self, clip: Clip | None = None) -> None:
         """Two calls: the decayed part, then the rest."""
@@ -113,13 +122,12 @@ class AdamW(Optimizer):
             out = (part.p, part.m, part.v)
             call("adamw", part.g, part.hyper, scale, ok, out=out)
 
-    def hyper(self, decay: float) -> np.ndarray:
+    def hyper(self, decay: float) -> tuple[float, ...]:
         """The numbers of this step, in the order of `HYPER`."""
         beta1, beta2 = self.betas
         correction1 = 1.0 - beta1**self.steps
         correction2 = 1.0 - beta2**self.steps
-        values = (self.lr, beta1, beta2, self.eps, decay, correction1, correction2)
-        return np.array(values, self.flat.dtype)
+        return (self.lr, beta1, beta2, self.eps, decay, correction1, correction2)
 
 
 class Adam(AdamW):

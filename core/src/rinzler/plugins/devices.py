@@ -1,6 +1,6 @@
 """Several devices of one backend: "vulkan:1" is device 1 of the backend "vulkan".
 
-The backend lists them, as lines of text, and opens them by number; what a device is, it alone knows.
+The backend lists them, as lines of text, and opens them by number; what one is, it alone knows.
 Leaves out: names (`records.split_device`). Read next: `manager.py`.
 """
 
