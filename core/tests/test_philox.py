@@ -244,3 +244,17 @@ def test_words_that_chance_will_not_bring(word: int, monkeypatch: pytest.MonkeyP
     for total in (1, 1 + 2**-52, 1.5, 1e-9, 2 - 2**-52):  # u * total never rounds up to total
         assert choice(KEY, np.array([0, total, 0])) == 1
     assert choice(KEY, np.array([0, 1, 0, 1, 0])) == (1 if word == 0 else 3)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 15, 16, 17, 32, 33])
+def test_a_few_numbers_are_the_first_of_many(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plain Python draws a few, numpy many: the same words, and the same integers of them."""
+    key = Key(2**63 + 5, Stream.BATCH, step=2**31 + 7, micro=9, site=2**32 - 1)
+    assert rinzler.philox.FEW == 8  # the sizes above lie on both sides
+    few = [integers(key, high, n) for high in (1, 97, 2**40 + 3, 2**63)]
+    words = uniform(key, (n,))
+    monkeypatch.setattr(rinzler.philox, "FEW", 0)
+    many = [integers(key, high, n) for high in (1, 97, 2**40 + 3, 2**63)]
+    np.testing.assert_array_equal(few, many)
+    assert all(each.dtype == np.int64 for each in (*few, *many))
+    np.testing.assert_array_equal(words, uniform(key, (n,)))

@@ -26,7 +26,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)  # the paper's choice, for how fast they 
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)  # 1 / golden ratio and √3 - 1, as fractions of 2³²
 LOW = 0xFFFFFFFF  # the low 32 bits of a 64-bit word
 CHUNK = 2**13  # blocks at a time: ten rounds over what fits the cache, not over all there is
-FEW = 16  # numbers that plain Python draws sooner than numpy
+FEW = 8  # blocks that plain Python is done with sooner than numpy
 FIELDS = {"seed": 64, "stream": 16, "step": 32, "micro": 16, "site": 32}  # bits of a Key's parts
 
 
@@ -121,6 +121,13 @@ def _words(key: Key, n: int) -> np.ndarray:
     blocks = -(-n // 4)
     if blocks > 2**32:
         raise ConfigError(f"{n} random words of one Key: it has {2**34}; draw with another site")
+    if blocks <= FEW:
+        seed, last = int(key.seed), int(key.stream) << 16 | int(key.micro)
+        few: list[int] = []
+        for block in range(blocks):
+            counter = (block, int(key.site), int(key.step), last)
+            few += philox4x32_block(counter, (seed & LOW, seed >> 32))
+        return np.array(few[:n], np.uint32)
     seed_low, seed_high, step, last = key.words().view(np.uint32)
     philox_key = np.array([seed_low, seed_high])
     words = np.empty((blocks, 4), dtype=np.uint32)
@@ -137,17 +144,6 @@ def _long_words(key: Key, n: int) -> np.ndarray:
     """n words of 64 bits, each from two of 32: (n,) uint64."""
     pairs = _words(key, 2 * n).reshape(n, 2).astype(np.uint64)
     return pairs[:, 1] << np.uint64(32) | pairs[:, 0]
-
-
-def _few_long_words(key: Key, n: int) -> list[int]:
-    """The numbers of `_long_words` by the formula as it is read: for a few, far less work."""
-    seed, last = int(key.seed), int(key.stream) << 16 | int(key.micro)
-    words: list[int] = []
-    for block in range(-(-n // 2)):
-        counter = (block, int(key.site), int(key.step), last)
-        w0, w1, w2, w3 = philox4x32_block(counter, (seed & LOW, seed >> 32))
-        words += (w1 << 32 | w0, w3 << 32 | w2)
-    return words[:n]
 
 
 def _float_dtype(dtype: str) -> np.dtype:
@@ -194,8 +190,10 @@ def integers(key: Key, high: int, n: int) -> np.ndarray:
     """
     if not isinstance(high, (int, np.integer)) or not 1 <= high <= 2**63:
         raise ConfigError(f"integers: got high={high!r}, need an int from 1 to 2**63")
-    if n <= FEW:
-        return np.array([word * int(high) >> 64 for word in _few_long_words(key, n)], np.int64)
+    if n <= 2 * FEW:
+        halves = _words(key, 2 * n).tolist()
+        pairs = zip(halves[1::2], halves[::2], strict=True)
+        return np.array([(w1 << 32 | w0) * int(high) >> 64 for w1, w0 in pairs], np.int64)
     low, half = np.uint64(LOW), np.uint64(32)
     words = _long_words(key, n)
     w0, w1 = words & low, words >> half

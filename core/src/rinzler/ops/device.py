@@ -104,7 +104,8 @@ class Array:
         if not host.size:
             return
         low, high = 0, 2**31
-        if host.dtype.kind in "iu" and host.dtype.isnative:  # read without its sign, a negative number is a large one
+        if host.dtype.kind in "iu" and host.dtype.isnative:
+            # Read without its sign, a negative number is a large one.
             high = int(host.view(f"u{host.itemsize}").max())
         if high >= 2**31:
             low, high = int(host.min()), int(host.max())
