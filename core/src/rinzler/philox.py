@@ -125,8 +125,8 @@ def _words(key: Key, n: int) -> np.ndarray:
         seed, last = int(key.seed), int(key.stream) << 16 | int(key.micro)
         few: list[int] = []
         for block in range(blocks):
-            counter = (block, int(key.site), int(key.step), last)
-            few += philox4x32_block(counter, (seed & LOW, seed >> 32))
+            place = (block, int(key.site), int(key.step), last)
+            few += philox4x32_block(place, (seed & LOW, seed >> 32))
         return np.array(few[:n], np.uint32)
     seed_low, seed_high, step, last = key.words().view(np.uint32)
     philox_key = np.array([seed_low, seed_high])
