@@ -83,6 +83,7 @@ def test_help_loads_the_flags_and_nothing_that_computes_or_paints() -> None:
         "rinzler.cli.extras",
         "rinzler.cli.flags",
         "rinzler.cli.help",
+        "rinzler.cli.invocation",
         "rinzler.cli.main",
         "rinzler.cli.parsing",
         "rinzler.cli.presets",
