@@ -164,7 +164,7 @@ def test_batches_of_another_kind_are_refused() -> None:
     ids = np.zeros((3, 8), np.int32)
     with pytest.raises(ShapeError, match="a step of 1 passes was fed 2 batches; give one"):
         run.update([(ids, ids), (ids, ids)])
-    with pytest.raises(CaptureError, match=r"input 'targets 0' has shape \(3, 7\), the step is "):
+    with pytest.raises(CaptureError, match=r"'targets 0' has shape \(3, 7\), the step is one "):
         run.update([(ids, ids[:, 1:])])
     for _ in range(3):
         run.step()

@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
 
 from rinzler.capture import Captured
-from rinzler.errors import ShapeError
+from rinzler.errors import CaptureError, ShapeError
 from rinzler.gpt import GPT
-from rinzler.ops import Array
+from rinzler.ops import ITEMSIZE, Array
 from rinzler.optim import Optimizer, measure
 from rinzler.schedule import Schedule
 from rinzler.tensor import Tensor
@@ -44,16 +44,22 @@ class Step:
         self.model = model
         self.optimizer = optimizer
         self.accumulate = accumulate
-        shape = (batch_size, model.config.context)
-        zeros = model.device.full
-        batches = [(zeros(shape, 0, "int32"), zeros(shape, 0, "int32")) for _ in range(accumulate)]
-        inputs: dict[str, Array] = {}
-        for micro, (ids, targets) in enumerate(batches):
-            inputs |= {f"ids {micro}": ids, f"targets {micro}": targets}
+        shape = (batch_size, model.config.context)  # (B, T)
+        # All ids of a step lie in one array, so that one upload brings them: inputs and targets of
+        # each pass, each from an aligned place on.
+        unit = max(model.device.backend.caps.alignment // ITEMSIZE["int32"], 1)
+        size = -(-prod(shape) // unit) * unit
+        ids = model.device.full((2 * accumulate * size,), 0, "int32")
+        self._staged = np.zeros(ids.shape, np.int32)
+        places = self._staged.reshape(accumulate, 2, size)[:, :, : prod(shape)]
+        places = places.reshape(accumulate, 2, *shape)  # (accumulate, 2, B, T), still of _staged
+        self._places = {"inputs": list(places[:, 0]), "targets": list(places[:, 1])}
+        parts = [ids.part(k * size, shape) for k in range(2 * accumulate)]
+        batches = list(zip(parts[::2], parts[1::2], strict=True))
         # A plain function and no method of this object: it would hold itself, until the collector
         # comes by.
         work = partial(compute, model, optimizer, batches, clip_grad)
-        self.captured = Captured(work, model.device, inputs, eager=not capture)
+        self.captured = Captured(work, model.device, {"ids": ids}, eager=not capture)
 
     def __call__(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[float, float]:
         """Feed one (inputs, targets) for each pass and take the step: (mean loss, gradient norm).
@@ -81,11 +87,24 @@ class Step:
             )
         if not self.model.training:
             self.model.train()
-        for micro, (ids, targets) in enumerate(pairs):
-            self.captured.feed({f"ids {micro}": ids, f"targets {micro}": targets})
+        for micro, (inputs, targets) in enumerate(pairs):
+            self._stage("inputs", micro, inputs)
+            self._stage("targets", micro, targets)
+        self.captured.feed({"ids": self._staged})
         if self.model.config.dropout:
             self.model.dropout_key.feed(self.optimizer.steps, len(pairs))
         self.optimizer.advance()
+
+    def _stage(self, name: str, micro: int, host: np.ndarray) -> None:
+        place = self._places[name][micro]
+        if host.shape != place.shape:
+            raise CaptureError(
+                f"'{name} {micro}' has shape {host.shape}, the step is one for {place.shape}: "
+                "make another Step for another shape"
+            )
+        if host.dtype != np.int32:
+            self.captured.inputs["ids"].note_ids(host)  # raises for what does not fit
+        place[...] = host
 
 
 def compute(

@@ -23,6 +23,7 @@ from typing import Any
 from rinzler.cli import resume, rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
+from rinzler.cli.fitting import batch_that_fits
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
 from rinzler.cli.lock import owned
@@ -32,9 +33,9 @@ from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.rewind import Record
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say, say_if_slow
-from rinzler.errors import EXIT_GUARD, EXIT_OK, OutOfMemoryError
+from rinzler.errors import EXIT_GUARD, EXIT_OK, BackendError, OutOfMemoryError, RinzlerError
 from rinzler.events import Evaluated, Event, Saved, Stepped
-from rinzler.plugins import RunInfo, emit
+from rinzler.plugins import RunInfo, emit, other_backends
 from rinzler.train import save, train
 
 WAITING = "opening the backend, reading the text, learning its tokens; the first time takes longest"
@@ -110,19 +111,35 @@ class Run:
         """What is left, and what to type next, as notes on the error."""
         path = self.saved.path if self.saved else self.plan.resumed
         error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
-        if isinstance(error, OutOfMemoryError) and not path and self.plan.training.batch_size > 1:
-            error.add_note(f"in less memory: {self._smaller()}")
+        if isinstance(error, OutOfMemoryError) and not path:
+            self._explain_memory(error)
         # A guard would stop the run at the same place again.
         if path and getattr(error, "exit_code", None) != EXIT_GUARD:
-            again = Invocation.of_this_process().resume(self.plan.folder)
-            error.add_note(f"to go on from there: {again}")
+            invocation = Invocation.of_this_process()
+            error.add_note(f"to go on from there: {invocation.resume(self.plan.folder)}")
+            others = other_backends(self.plan.backend) if isinstance(error, BackendError) else ()
+            for name in others[:1]:
+                words = ["--resume", str(self.plan.folder), "--backend", name]
+                error.add_note(f"or on another backend: {invocation.other('train', words)}")
 
-    def _smaller(self) -> str:
-        """The command with half of the batch and twice the forward passes in each update."""
+    def _explain_memory(self, error: OutOfMemoryError) -> None:
+        """The command with the largest batch that fits, and more passes to an update instead."""
         training = self.plan.training
-        half = training.batch_size // 2
-        changes = {"batch_size": str(half), "accumulate": str(2 * training.accumulate)}
-        return Invocation.of_this_process().again(**changes, run_dir=None)
+        if training.batch_size == 1:
+            return
+        if not self.quiet:
+            say("looking for a batch that fits")
+        try:
+            size = batch_that_fits(self.trainer, error)
+        except (RinzlerError, KeyboardInterrupt):
+            return  # the error that is there says more
+        if size is None:
+            error.add_note("not even one sequence fits: lower --context, --d-model or --layers")
+            return
+        passes = training.accumulate * training.batch_size // size
+        changes = {"batch_size": str(size), "accumulate": str(passes)}
+        again = Invocation.of_this_process().again(**changes, run_dir=None)
+        error.add_note(f"in less memory: {again}")
 
     def _drive(self) -> int:
         for listener in self.listeners:

@@ -30,7 +30,7 @@ class Bound:
         self.arena = device.memory.arena(nbytes)
         self._handles: dict[Operand, Any] = {}
         self.tape: Tape = tuple([self._call(entry) for entry in recording.entries])
-        self._results = [(x.shape, x.dtype, self._handle(x)) for x in recording.results]
+        self._results = [(x.shape, np.dtype(x.dtype), self._handle(x)) for x in recording.results]
         self.run = device.backend.compile(self.tape) or looped(self.tape)
 
     def replay(self) -> tuple[np.ndarray, ...]:
@@ -40,7 +40,7 @@ class Bound:
         self.run()
         return tuple([self._value(*result) for result in self._results])
 
-    def _value(self, shape: tuple[int, ...], dtype: str, handle: Any) -> np.ndarray:
+    def _value(self, shape: tuple[int, ...], dtype: np.dtype, handle: Any) -> np.ndarray:
         host = np.empty(shape, dtype)
         if host.size:
             self.device.backend.download(handle, host)

@@ -106,7 +106,7 @@ class Array:
         low, high = 0, 2**31
         if host.dtype.kind in "iu" and host.dtype.isnative:
             # Read without its sign, a negative number is a large one.
-            high = int(host.view(f"u{host.itemsize}").max())
+            high = int(np.maximum.reduce(host.view(f"u{host.itemsize}"), axis=None))
         if high >= 2**31:
             low, high = int(host.min()), int(host.max())
         if low < -(2**31) or high >= 2**31:

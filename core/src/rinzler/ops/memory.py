@@ -18,10 +18,11 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-from rinzler.errors import OutOfMemoryError
+from rinzler.errors import BackendError, OutOfMemoryError
 from rinzler.ops.backend import Backend
 
 SMALLEST = 256  # bytes
+ADVICE = "use a smaller --batch-size, --context or --d-model"
 IDLE_FLOOR = 64 << 20  # bytes: below this much idle memory nothing is given back
 
 _serials = count()
@@ -132,8 +133,9 @@ class Allocator:
         try:
             return self.backend.alloc(nbytes)
         except MemoryError as error:
+            # A backend may know how much there is in all, and what to do about it.
+            told = str(error) if isinstance(error, BackendError) else ADVICE
             raise OutOfMemoryError(
                 f"backend {self.backend.name!r} has no {nbytes / 2**20:.1f} MiB left "
-                f"({self.stats.live / 2**20:.1f} MiB in use); "
-                "use a smaller --batch-size, --context or --d-model"
+                f"({self.stats.live / 2**20:.1f} MiB in use); {told}"
             ) from error

@@ -110,8 +110,7 @@ class AdamW(Optimizer):
 
     def advance(self) -> None:
         self.steps += 1
-        for row, part in zip(self._rows, self.parts, strict=True):
-            row[: len(HYPER)] = self.hyper(part.decay)
+        self._rows[:, : len(HYPER)] = [self.hyper(part.decay) for part in self.parts]
         self._numbers.upload(self._rows.reshape(-1))
 
     def apply(self, clip: Clip | None = None) -> None:

@@ -20,6 +20,7 @@ from rinzler.plugins.select import (
     current_device,
     list_devices,
     open_device,
+    other_backends,
     use,
 )
 from rinzler.plugins.tokenizers import (
@@ -54,6 +55,7 @@ __all__ = [
     "load_corpus",
     "load_tokenizer",
     "open_device",
+    "other_backends",
     "plugin_options",
     "plugins",
     "train_tokenizer",

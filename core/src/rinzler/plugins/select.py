@@ -152,7 +152,13 @@ def choose_backend(request: str | None = None, number: int | None = None) -> Cho
     return Choice(full, _open(full, source), f"{why}, device {number}")
 
 
-def _choose_best() -> Choice:
+def other_backends(choice: Choice) -> list[str]:
+    """What else `auto` could have taken, the best first."""
+    own = choice.device.backend.name
+    return [name for name in _ready_names() if name != own]
+
+
+def _ready_names() -> list[str]:
     from rinzler.plugins.manager import plugins
 
     known = plugins()
@@ -161,7 +167,14 @@ def _choose_best() -> Choice:
     ready = [offer for offer in known.offers("backend") if _is_ready(offer)]
     ready = [offer for offer in ready if not known.clash(offer)]
     ready.sort(key=lambda offer: (-offer.info.priority, offer.info.name))
-    names = [offer.info.name for offer in ready]
+    return [offer.info.name for offer in ready]
+
+
+def _choose_best() -> Choice:
+    from rinzler.plugins.manager import plugins
+
+    known = plugins()
+    names = _ready_names()
     for index, name in enumerate(names):
         try:
             device = known.open_backend(name)

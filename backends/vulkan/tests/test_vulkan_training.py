@@ -1,0 +1,44 @@
+"""Training for longer: beside the numpy backend, and a thousand replays of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rinzler.data import Batches
+from rinzler.gpt import GPT, GPTConfig
+from rinzler.ops import Device
+from rinzler.optim import AdamW
+from rinzler.plugins import open_device
+from rinzler.step import Step
+
+Opened = Callable[..., Any]
+CONFIG = GPTConfig(vocab_size=61, context=24, d_model=32, layers=2, heads=2)
+LIMIT = 1e-5  # relative, as for every backend
+
+
+def losses(device: Device, steps: int, lr: float, capture: bool = True) -> list[float]:
+    """Of a GPT that learns to count, with a gradient clipped at 1."""
+    model = GPT(CONFIG, seed=7, device=device)
+    step = Step(model, AdamW(model, lr, weight_decay=0.1 if lr else 0.0), 4, clip_grad=1.0)
+    step.captured.eager = not capture
+    tokens = (np.arange(5000) * np.arange(5000) // 7 % CONFIG.vocab_size).astype(np.int32)
+    batches = Batches(tokens, 4, CONFIG.context, seed=3)
+    return [step([batches.draw(k if lr else 0)])[0] for k in range(steps)]
+
+
+def test_two_hundred_steps_beside_numpy(opened: Opened) -> None:
+    ours = losses(Device(opened()), 200, 1e-3)
+    theirs = losses(open_device("numpy"), 200, 1e-3)
+    assert theirs[-1] < 0.8 * theirs[0]  # or there was nothing to go wrong
+    np.testing.assert_allclose(ours, theirs, rtol=LIMIT)
+
+
+def test_a_thousand_replays_of_a_training_step(opened: Opened) -> None:
+    """At a rate of 0 the weights stay, so every step is the first, eager or replayed."""
+    eager = losses(Device(opened()), 3, 0.0, capture=False)
+    replayed = losses(Device(opened(validate=False)), 1002, 0.0)
+    assert set(eager) == set(replayed)
+    assert len(set(replayed)) == 1

@@ -1,0 +1,31 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// gelu
+//
+// Formula    y[i] = ½·x[i]·(1 + tanh u), u = √(2/π)·(x + 0.044715·x³); see gelu.glsl
+// Layout     flat; y may be the memory of x
+// Workgroup  64 invocations, four elements each
+layout(local_size_x = 64) in;
+#include "flat.glsl"
+#include "numbers.glsl"
+#include "functions.glsl"
+#include "gelu.glsl"
+
+layout(binding = 0) writeonly buffer Y { float y[]; };
+layout(binding = 0) writeonly buffer Y4 { vec4 y4[]; };
+layout(binding = 1) readonly buffer X { float x[]; };
+layout(binding = 1) readonly buffer X4 { vec4 x4[]; };
+layout(push_constant) uniform Push { uint n; };
+
+void main() {
+    uint i = flat_index();
+    uint first = 4u * i;
+    if (first >= n) return;
+    if (first + 4u <= n) {
+        y4[i] = gelu(x4[i]);
+        return;
+    }
+    for (uint k = first; k < n; ++k) {
+        y[k] = gelu(vec4(x[k])).x;
+    }
+}
