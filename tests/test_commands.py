@@ -38,7 +38,8 @@ class Shell:
         self.environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
         self.environment["OPENBLAS_NUM_THREADS"] = "1"  # two tests at once need no more
         self.environment["FORCE_COLOR"] = "1"  # must not reach a pipe
-        self.environment["RINZLER_BLOCK"] = "numba"  # it says a line when it compiles
+        # The one says a line when it compiles, the other where there is no device for it.
+        self.environment["RINZLER_BLOCK"] = "numba,vulkan"
 
     def start(self, words: Sequence[str]) -> subprocess.Popen[bytes]:
         # On Windows only a process in a group of its own can be sent a Ctrl-Break.

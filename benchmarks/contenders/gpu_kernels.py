@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from rinzler.autograd import copy
-from rinzler.ops import OPS, Array, Device, call
+from rinzler.ops import Array, Device, call
 from rinzler.ops.update import HYPER
 
 ROUND_S = 0.3  # of calls in one round
 ROUNDS = 3
+PLAIN = {"ta": False, "tb": False, "accumulate": False}
 COPIED = "copied"  # beside the time of a product: with its operands sent and its result fetched
 
 
@@ -46,7 +47,7 @@ def least(device: Device, work: Callable[[], Any]) -> tuple[float, float]:
 def gemm(device: Device, n: int) -> dict[str, float]:
     """A float32 product of n × n matrices: per second of the wall, and per second of a core."""
     a, b, y = (device.array(normal(n, n)) for _ in range(3))
-    wall, cpu = least(device, lambda: call("matmul", a, b, out=y))
+    wall, cpu = least(device, lambda: call("matmul", a, b, out=y, **PLAIN))
     flops = 2 * n**3
     return {"n": n, "ms": wall * 1e3, "gflops": flops / wall / 1e9, "core": flops / cpu / 1e9}
 
@@ -60,12 +61,12 @@ def products(device: Device, sizes: list[int]) -> list[dict[str, float]]:
         y = device.empty((n, n), "float32")
 
         def there(a: Array = a, b: Array = b, y: Array = y) -> None:
-            call("matmul", a, b, out=y)
+            call("matmul", a, b, out=y, **PLAIN)
 
         def copied(a: Array = a, b: Array = b, y: Array = y, hosts: Any = hosts) -> None:
             a.upload(hosts[0])
             b.upload(hosts[1])
-            call("matmul", a, b, out=y)
+            call("matmul", a, b, out=y, **PLAIN)
             y.numpy()
 
         row = {"n": n, "ms": least(device, there)[0] * 1e3}
@@ -102,8 +103,3 @@ def of(nbytes: int, seconds: float) -> dict[str, float]:
 
 def normal(*shape: int) -> np.ndarray:
     return np.random.default_rng(shape[0]).standard_normal(shape, np.float32)
-
-
-def has_kernel(device: Device, op: str) -> bool:
-    """Whether an op is the device's own, and no default of core's."""
-    return op in OPS and op in device.backend.kernels
