@@ -103,3 +103,18 @@ def device(backend: Any) -> Device:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def shell(
+    driver: None,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Any]:
+    """`rinzler-train` in a folder of its own."""
+    from vulkan_shell import shell_in
+
+    with shell_in(tmp_path, tmp_path_factory.mktemp("kept"), capsys, monkeypatch) as made:
+        yield made

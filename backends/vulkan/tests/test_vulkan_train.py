@@ -1,4 +1,4 @@
-"""What a user of `rinzler-train` sees when something is wrong: text, exit code, what to type next.
+"""What a user of `rinzler-train` sees when a device fails in the middle: text, exit code, commands.
 
 Everything is brought about in the tables of Vulkan functions, so that all that lies above them is
 what really runs. The commands that a message says to type are typed.
@@ -8,215 +8,24 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from vulkan_shell import FOLDER, SETTINGS, Shell, Table, after
 from vulkan_testing import failing
 
 from rinzler import checkpoint
-from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.plugins import manager
-from rinzler.tokenizer import cache
 from rinzler_vulkan import constants as C
-from rinzler_vulkan import memory, vk
-from rinzler_vulkan.instance import Instance
+from rinzler_vulkan import memory
 
 LOST = C.ERROR_DEVICE_LOST
-SETTINGS = """
---d-model 16 --layers 1 --context 16 --batch-size 8 --vocab-size 0 --steps 6 --save-every 2
---eval-every 0 --gen-every 0 --lr 1e-2
-"""
-TEXT = "the quick brown fox jumps over the lazy dog\n" * 60
-FOLDER = Path("runs", "fox-001")
-Table = Callable[[Any], None]  # changes a table of functions
-
-
-class Shell:
-    """`rinzler-train` in a folder with a text, each time as in a process that has just begun."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.capsys = capsys
-        self.patch = patch
-        self.tables: list[Table] = []  # done to each new device
-        real = vk.device_functions
-
-        def made(get: Any, device: Any) -> Any:
-            table = real(get, device)
-            for change in self.tables:
-                change(table)
-            return table
-
-        patch.setattr(vk, "device_functions", made)
-
-    def __call__(self, command: str) -> tuple[int, str]:
-        """(exit code, stderr) of a command line."""
-        self.close()
-        self.patch.setattr("sys.argv", shlex.split(command))
-        code = main.train_main()
-        return code, self.capsys.readouterr().err
-
-    def train(self, more: str = "--device 0") -> tuple[int, str]:
-        return self(f"rinzler-train fox.txt --vulkan {more} {' '.join(SETTINGS.split())}")
-
-    def close(self) -> None:
-        """Close what the command has opened; the validation layer must have kept silent."""
-        for device in self.devices():
-            device.device.refusal = None  # nothing was lost in truth
-            device.close()
-            assert not device.instance.messages
-        self.patch.setattr(manager, "_plugins", None)
-
-    def devices(self) -> list[Any]:
-        opened = () if manager._plugins is None else manager._plugins._devices.values()
-        return [each.backend for each in opened if each.backend.name == "vulkan"]
-
-
-@pytest.fixture
-def shell(
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Shell]:
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("RINZLER_") or name == "UV"]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("RINZLER_PLUGINS", "numpy,vulkan,corpus")
-    monkeypatch.setenv("RINZLER_VULKAN_VALIDATE", "1")
-    monkeypatch.setenv("RINZLER_VULKAN_CACHE", "")
-    monkeypatch.setattr(AttendedTrainer.sample, "__defaults__", (8, 0.8))
-    kept = tmp_path_factory.mktemp("tokenizers")
-    monkeypatch.setattr(cache, "path_for", lambda *which: kept / "none")
-    Path("fox.txt").write_text(TEXT, encoding="utf-8")
-    made = Shell(capsys, monkeypatch)
-    yield made
-    made.close()
-
-
-def after(text: str, start: str) -> str:
-    """What stands on the line that begins so."""
-    (line,) = [line for line in text.splitlines() if line.startswith(start)]
-    return line.removeprefix(start)
-
-
-# --- before a run begins ----------------------------------------------------------------------
-
-
-class Loader:
-    """Among those that find modules: it refuses what would load the library of Vulkan."""
-
-    absent = False
-
-    def find_spec(self, name: str, *rest: Any) -> None:
-        if self.absent and name == "vulkan._vulkan":
-            raise OSError("Cannot find Vulkan SDK version")
-
-
-sys.meta_path.insert(0, Loader())  # type: ignore[arg-type]  # that is all that is asked of it
-
-
-def no_loader(patch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == "vulkan"]:
-        patch.delitem(sys.modules, name)
-    patch.setattr(Loader, "absent", True)
-    vk.package.cache_clear()
-
-
-def no_driver(patch: pytest.MonkeyPatch) -> None:
-    real = vk.global_functions
-
-    def without() -> Any:
-        table = real()
-        table.vkCreateInstance = lambda *_: C.ERROR_INCOMPATIBLE_DRIVER
-        return table
-
-    patch.setattr(vk, "global_functions", without)
-
-
-def no_device(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Instance, "adapters", lambda self: [])
-
-
-def too_old(patch: pytest.MonkeyPatch) -> None:
-    real = vk.instance_functions
-
-    def old(instance: Any, *names: Any) -> Any:
-        table = real(instance, *names)
-        if "vkGetPhysicalDeviceProperties2" not in vars(table):
-            return table
-        ask = table.vkGetPhysicalDeviceProperties2
-
-        def answer(handle: Any, properties: Any) -> None:
-            ask(handle, properties)
-            properties.properties.apiVersion = 1 << 22 | 1 << 12
-
-        table.vkGetPhysicalDeviceProperties2 = answer
-        return table
-
-    patch.setattr(vk, "instance_functions", old)
-
-
-def all_is_well(patch: pytest.MonkeyPatch) -> None:
-    """A software device is there, as on every machine that runs these tests."""
-
-
-@pytest.mark.parametrize(
-    ("wrong", "more", "words"),
-    [
-        (no_loader, "", r"there is no Vulkan loader on this machine: install the driver of your G"),
-        (no_driver, "", r"no Vulkan driver could be loaded .*apt install libvulkan1 mesa-vulkan-"),
-        (no_device, "", r"the Vulkan drivers of this machine list no device"),
-        (no_device, "--device 0", r"there is no device 0; there are: none"),
-        (
-            too_old,
-            "--device 0",
-            r"lacks Vulkan 1\.3 \(it has 1\.1\): upgrade its driver, or choose ",
-        ),
-        (all_is_well, "--device 9", r"there is no device 9; there are: 0: .*backends -v vulkan"),
-    ],
-)
-def test_no_device_can_be_had(
-    shell: Shell, driver: None, wrong: Callable[..., None], more: str, words: str
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        wrong(patch)
-        code, err = shell.train(more)
-        assert code == 3
-        (line,) = err.splitlines()
-        assert line.startswith('error: backend "vulkan')
-        assert re.search(words, line), line
-        assert not Path("runs").exists()
-        if not more:  # nobody insists: another backend trains, and says why
-            command = f"rinzler-train fox.txt {' '.join(SETTINGS.split())} --steps 1".split()
-            command = command[: command.index("--steps")] + command[-2:]
-            code, err = shell(" ".join(command))
-            assert code == 0
-            assert re.search(words, after(err, "skipped    passed over vulkan"))
-            assert "backend    numpy" in err
-    vk.package.cache_clear()
-
-
-def test_a_software_device_has_to_be_named(
-    shell: Shell, driver: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = Instance.adapters
-    only = lambda self: [each for each in real(self) if each.kind == "software"]  # noqa: E731
-    monkeypatch.setattr(Instance, "adapters", only)
-    code, err = shell.train("")
-    assert code == 3
-    assert "only a software device" in err
-    assert "Name it to use it: --device " in err
-    code, err = shell.train()
-    assert code == 0
-    assert re.search(r"^backend    vulkan:0 · .*\(software, .*\) \(\"vulkan\" was asked", err, re.M)
-    assert "rinzler-generate" in err
-
+FLAGS = ("--batch-size", "--accumulate")
 
 # --- memory -----------------------------------------------------------------------------------
 
@@ -246,7 +55,7 @@ def small(nbytes: int) -> Table:
 
 
 def test_too_little_memory_comes_with_a_batch_that_fits(
-    shell: Shell, driver: None, monkeypatch: pytest.MonkeyPatch
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "CHUNK", 1 << 18)
     monkeypatch.setattr("rinzler_vulkan.transfer.RING", 1 << 18)
@@ -271,12 +80,7 @@ def test_too_little_memory_comes_with_a_batch_that_fits(
     assert code == 0, err
 
 
-FLAGS = ("--batch-size", "--accumulate")
-
-
-def test_where_nothing_fits_it_says_so(
-    shell: Shell, driver: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_nothing_fits_it_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "CHUNK", 1 << 16)
     monkeypatch.setattr("rinzler_vulkan.transfer.RING", 1 << 16)
     shell.tables.append(small(1 << 18))
@@ -309,9 +113,7 @@ def failing_from(step: int, name: str, result: int) -> Callable[[pytest.MonkeyPa
     ("step", "name", "done"),
     [(2, "vkQueueSubmit2", 0), (4, "vkQueueSubmit2", 2), (5, "vkWaitSemaphores", 4)],
 )
-def test_a_device_lost_in_the_middle(
-    shell: Shell, driver: None, step: int, name: str, done: int
-) -> None:
+def test_a_device_lost_in_the_middle(shell: Shell, step: int, name: str, done: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         failing_from(step, name, LOST)(patch)
         code, err = shell.train()
@@ -337,9 +139,7 @@ def test_a_device_lost_in_the_middle(
     assert checkpoint.newest(FOLDER)[0].name == "step-000006.safetensors"
 
 
-def test_a_lost_device_leaves_a_run_that_goes_on_to_the_same_bits(
-    shell: Shell, driver: None
-) -> None:
+def test_a_lost_device_leaves_a_run_that_goes_on_to_the_same_bits(shell: Shell) -> None:
     assert shell.train("--device 0 --run-dir whole")[0] == 0
     with pytest.MonkeyPatch.context() as patch:
         failing_from(4, "vkQueueSubmit2", LOST)(patch)
@@ -353,7 +153,7 @@ def test_a_lost_device_leaves_a_run_that_goes_on_to_the_same_bits(
         assert (values == torn.tensors[name]).all(), name
 
 
-def test_a_device_that_hangs(shell: Shell, driver: None) -> None:
+def test_a_device_that_hangs(shell: Shell) -> None:
     shell.patch.setenv("RINZLER_VULKAN_TIMEOUT", "3")
     with pytest.MonkeyPatch.context() as patch:
         failing_from(3, "vkWaitSemaphores", C.TIMEOUT)(patch)
@@ -371,7 +171,7 @@ def test_a_device_that_hangs(shell: Shell, driver: None) -> None:
     assert after(err, "or on another backend: ").endswith("--backend numpy")
 
 
-def test_a_device_that_fails_once_is_an_error_of_its_own(shell: Shell, driver: None) -> None:
+def test_a_device_that_fails_once_is_an_error_of_its_own(shell: Shell) -> None:
     """A result without a meaning of its own: quoted, and what was being done."""
     begun: list[Any] = []
 
@@ -409,7 +209,7 @@ print("parent", call("add", x, x).numpy().sum())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-def test_a_real_fork(shell: Shell, driver: None) -> None:
+def test_a_real_fork(shell: Shell) -> None:
     said = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, check=True, timeout=120
     )

@@ -111,10 +111,8 @@ class Array:
             low, high = int(host.min()), int(host.max())
         if low < -(2**31) or high >= 2**31:
             raise DtypeError(f"integers from {low} to {high} do not fit int32")
-        before = self.block.bounds
-        self.block.bounds = (
-            (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
-        )
+        before = self.block.bounds or (low, high)
+        self.block.bounds = (min(low, before[0]), max(high, before[1]))
 
     def ids_within(self, count: int) -> tuple[int, int] | None:
         """None where all ids are in [0, count), else the smallest and largest that are here.
