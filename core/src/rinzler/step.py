@@ -21,7 +21,7 @@ import numpy as np
 from rinzler.capture import Captured
 from rinzler.errors import CaptureError, ShapeError
 from rinzler.gpt import GPT
-from rinzler.ops import ITEMSIZE, Array
+from rinzler.ops import Array
 from rinzler.optim import Optimizer, measure
 from rinzler.schedule import Schedule
 from rinzler.tensor import Tensor
@@ -47,8 +47,7 @@ class Step:
         shape = (batch_size, model.config.context)  # (B, T)
         # All ids of a step lie in one array, so that one upload brings them: inputs and targets of
         # each pass, each from an aligned place on.
-        unit = max(model.device.backend.caps.alignment // ITEMSIZE["int32"], 1)
-        size = -(-prod(shape) // unit) * unit
+        size = model.device.room(prod(shape), "int32")
         ids = model.device.full((2 * accumulate * size,), 0, "int32")
         self._staged = np.zeros(ids.shape, np.int32)
         places = self._staged.reshape(accumulate, 2, size)[:, :, : prod(shape)]

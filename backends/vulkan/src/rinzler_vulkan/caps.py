@@ -24,7 +24,6 @@ FEATURES = {
     "barrier_free": "kernels without shared memory, which software drivers run faster",
     "shuffle": "invocations of a subgroup that read each other's registers",
 }
-PUSH_BYTES = 128
 BINDINGS = 12  # storage buffers that one shader sees at most
 BUDGET_EXTENSION = "VK_EXT_memory_budget"
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from rinzler.autograd import copy
 from rinzler.errors import CheckpointError, ConfigError
-from rinzler.ops import ITEMSIZE, Array, Device
+from rinzler.ops import Array, Device
 from rinzler.philox import Key, Stream, normal
 from rinzler.tensor import Tensor, device_for
 
@@ -93,7 +93,6 @@ class FlatParameters:
         first = next(iter(parameters.values()))
         self.parameters = dict(parameters)
         self.device, self.dtype = first.device, first.dtype
-        step = max(self.device.backend.caps.alignment // ITEMSIZE[self.dtype], 1)
         self.starts: dict[str, int] = {}
         self.decayed = 0  # elements of the first part
         end = 0
@@ -101,7 +100,7 @@ class FlatParameters:
             for name, p in parameters.items():
                 if p.decay == decay:
                     self.starts[name] = end
-                    end += -(-p.size // step) * step
+                    end += self.device.room(p.size, self.dtype)
             if decay:
                 self.decayed = end
         self.size = end

@@ -208,6 +208,11 @@ class Device:
             self.recorder.born(block)
         return Array(self, block, 0, shape, dtype)
 
+    def room(self, count: int, dtype: str) -> int:
+        """`count` elements, rounded up to where the next part of the same array may begin."""
+        unit = max(self.backend.caps.alignment // ITEMSIZE[dtype], 1)
+        return -(-count // unit) * unit
+
     def full(self, shape: tuple[int, ...], value: float, dtype: str) -> Array:
         """An array of one value."""
         array = self.empty(shape, dtype)

@@ -13,7 +13,7 @@ import numpy as np
 
 from rinzler.errors import ConfigError
 from rinzler.nn import Module
-from rinzler.ops import ITEMSIZE, Array, call
+from rinzler.ops import Array, call
 from rinzler.ops.update import HYPER
 from rinzler.optim.clipping import Clip
 from rinzler.optim.optimizer import Optimizer
@@ -90,8 +90,7 @@ class AdamW(Optimizer):
         self.weight_decay = weight_decay
         segments = self.flat.segments()
         # A row for each part, in one array, so that a step uploads all of them at once.
-        step = max(self.flat.device.backend.caps.alignment // ITEMSIZE[self.flat.dtype], 1)
-        width = -(-len(HYPER) // step) * step
+        width = self.flat.device.room(len(HYPER), self.flat.dtype)
         self._rows = np.zeros((len(segments), width), self.flat.dtype)
         self._numbers = self.flat.device.array(self._rows.reshape(-1))
         self.parts = [
