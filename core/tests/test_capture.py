@@ -2,72 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rinzler.capture import Captured
 from rinzler.errors import CaptureError, ShapeError
-from rinzler.ops import Array, Device, call, no_fused
+from rinzler.ops import Array, Device, call
 from rinzler.planner import one_by_one
-from rinzler.plugins import open_device
+
+pytestmark = pytest.mark.usefixtures("fused")
 
 
-@pytest.fixture
-def device() -> Device:
-    return Device(open_device("numpy").backend)
-
-
-@pytest.fixture(autouse=True)
-def _fused() -> Iterator[None]:
-    with no_fused(False):
-        yield
-
-
-class Walk:
-    """w += tanh(x @ w)·x, a step with temporaries, an input and memory that it updates in place."""
-
-    def __init__(self, device: Device, **how: object) -> None:
-        rng = np.random.default_rng(5)
-        self.x = device.array(rng.normal(size=(7, 7)))
-        self.w = device.array(rng.normal(size=(7, 7)))
-        self.runs = 0
-        self.step = Captured(self.compute, device, {"x": self.x}, **how)  # type: ignore[arg-type]
-
-    def compute(self) -> list[Array]:
-        self.runs += 1
-        y = call("matmul", self.x, self.w, ta=False, tb=False, accumulate=False)
-        y = call("mul", call("tanh", y), self.x)
-        call("add", self.w, y, out=self.w)
-        return [call("sum_rows", y), self.w]
-
-    def take(self, number: int) -> tuple[np.ndarray, ...]:
-        self.step.feed({"x": np.random.default_rng(number).normal(size=(7, 7))})
-        return self.step()
-
-
-def test_the_third_call_and_all_later_ones_are_replayed(device: Device) -> None:
-    walk = Walk(device)
+def test_the_third_call_and_all_later_ones_are_replayed(device: Device, walk_on: Any) -> None:
+    walk = walk_on(device)
     for number in range(6):
         walk.take(number)
     assert walk.runs == 2
-    eager = Walk(device, eager=True)
+    eager = walk_on(device, eager=True)
     for number in range(6):
         eager.take(number)
     assert eager.runs == 6
 
 
-def test_replays_are_eager_steps_to_the_bit_and_lose_no_update(device: Device) -> None:
-    captured, eager = Walk(device), Walk(device, eager=True)
+def test_replays_are_eager_steps_to_the_bit_and_lose_no_update(
+    device: Device, walk_on: Any
+) -> None:
+    captured, eager = walk_on(device), walk_on(device, eager=True)
     for number in range(2 + 5):
         for got, expected in zip(captured.take(number), eager.take(number), strict=True):
             np.testing.assert_array_equal(got, expected)
         np.testing.assert_array_equal(captured.w.numpy(), eager.w.numpy())
 
 
-def test_results_belong_to_the_caller(device: Device) -> None:
-    walk = Walk(device)
+def test_results_belong_to_the_caller(device: Device, walk_on: Any) -> None:
+    walk = walk_on(device)
     for number in range(2):
         walk.take(number)
     first = walk.take(2)
@@ -79,8 +49,8 @@ def test_results_belong_to_the_caller(device: Device) -> None:
         np.testing.assert_array_equal(values, expected)
 
 
-def test_a_naive_plan_gives_the_same_bits(device: Device) -> None:
-    reused, naive = Walk(device), Walk(device, planner=one_by_one)
+def test_a_naive_plan_gives_the_same_bits(device: Device, walk_on: Any) -> None:
+    reused, naive = walk_on(device), walk_on(device, planner=one_by_one)
     for number in range(5):
         for got, expected in zip(reused.take(number), naive.take(number), strict=True):
             np.testing.assert_array_equal(got, expected)
@@ -150,8 +120,8 @@ def test_constants_of_a_tape_outlive_the_device_s_memory_of_them(device: Device)
     np.testing.assert_array_equal(step()[0], np.full(5, 0.25))
 
 
-def test_the_arena_goes_back_with_the_step(device: Device) -> None:
-    walk = Walk(device)
+def test_the_arena_goes_back_with_the_step(device: Device, walk_on: Any) -> None:
+    walk = walk_on(device)
     live = device.memory.stats.live
     for number in range(3):
         walk.take(number)

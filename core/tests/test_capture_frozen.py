@@ -5,8 +5,8 @@ Each test is named after the mistake; what it asks for is the text that a person
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +15,12 @@ from rinzler import functional as F
 from rinzler.capture import Captured
 from rinzler.errors import CaptureError
 from rinzler.ops import Array, Device, call, no_fused
-from rinzler.plugins import open_device
 from rinzler.tensor import Tensor
+
+pytestmark = pytest.mark.usefixtures("fused")
 
 HERE = r"test_capture_frozen\.py:\d+"
 INSTEAD = r"run without capture \(--no-capture, or eager=True\)$"
-
-
-@pytest.fixture
-def device() -> Device:
-    return Device(open_device("numpy").backend)
 
 
 @pytest.fixture
@@ -32,24 +28,7 @@ def x(device: Device) -> Array:
     return device.array(np.ones(5))
 
 
-@pytest.fixture(autouse=True)
-def _fused() -> Iterator[None]:
-    with no_fused(False):
-        yield
-
-
-def refused(device: Device, compute: Callable[[], Sequence[Array]], why: str, call: int) -> None:
-    """The `call`-th call is refused, and the device works on."""
-    step = Captured(compute, device)
-    for _ in range(call - 1):
-        step()
-    with pytest.raises(CaptureError, match=why):
-        step()
-    assert device.recorder is None
-    assert device.full((2,), 3.0, "float64").numpy().tolist() == [3.0, 3.0]
-
-
-def test_frozen_constant_in_an_attribute(device: Device, x: Array) -> None:
+def test_frozen_constant_in_an_attribute(device: Device, x: Array, refused: Any) -> None:
     rates = count(1)
 
     def compute() -> list[Array]:
@@ -60,7 +39,7 @@ def test_frozen_constant_in_an_attribute(device: Device, x: Array) -> None:
     refused(device, compute, why + rf".* or {INSTEAD}", call=2)
 
 
-def test_frozen_constant_as_an_operand(device: Device, x: Array) -> None:
+def test_frozen_constant_as_an_operand(device: Device, x: Array, refused: Any) -> None:
     rates = count(1)
     values = Tensor._of(x)
 
@@ -71,7 +50,7 @@ def test_frozen_constant_as_an_operand(device: Device, x: Array) -> None:
     refused(device, compute, why, call=2)
 
 
-def test_minus_zero_is_another_constant_and_nan_is_the_same(device: Device) -> None:
+def test_minus_zero_is_another_constant_and_nan_is_the_same(device: Device, refused: Any) -> None:
     values = iter([np.nan, np.nan])
     step = Captured(lambda: [device.full((2,), next(values), "float64")], device)
     for _ in range(3):
@@ -81,7 +60,7 @@ def test_minus_zero_is_another_constant_and_nan_is_the_same(device: Device) -> N
     refused(device, lambda: [device.full((2,), next(zeros), "float64")], why, call=2)
 
 
-def test_frozen_branch_to_another_op(device: Device, x: Array) -> None:
+def test_frozen_branch_to_another_op(device: Device, x: Array, refused: Any) -> None:
     turns = count()
 
     def compute() -> list[Array]:
@@ -91,7 +70,7 @@ def test_frozen_branch_to_another_op(device: Device, x: Array) -> None:
     refused(device, compute, why + INSTEAD, call=2)
 
 
-def test_frozen_branch_with_one_more_call(device: Device, x: Array) -> None:
+def test_frozen_branch_with_one_more_call(device: Device, x: Array, refused: Any) -> None:
     turns = count()
 
     def compute() -> list[Array]:
@@ -102,7 +81,7 @@ def test_frozen_branch_with_one_more_call(device: Device, x: Array) -> None:
     refused(device, compute, why, call=2)
 
 
-def test_frozen_choice_of_an_operand(device: Device, x: Array) -> None:
+def test_frozen_choice_of_an_operand(device: Device, x: Array, refused: Any) -> None:
     other = device.array(np.zeros(5))
     turns = count()
 
@@ -113,7 +92,7 @@ def test_frozen_choice_of_an_operand(device: Device, x: Array) -> None:
     refused(device, compute, why, call=2)
 
 
-def test_frozen_number_of_operands(device: Device, x: Array) -> None:
+def test_frozen_number_of_operands(device: Device, x: Array, refused: Any) -> None:
     turns = count()
     values = Tensor._of(x)
 
@@ -126,7 +105,7 @@ def test_frozen_number_of_operands(device: Device, x: Array) -> None:
     refused(device, compute, why, call=2)
 
 
-def test_frozen_choice_of_a_result(device: Device, x: Array) -> None:
+def test_frozen_choice_of_a_result(device: Device, x: Array, refused: Any) -> None:
     turns = count()
 
     def compute() -> list[Array]:
@@ -139,7 +118,7 @@ def test_frozen_choice_of_a_result(device: Device, x: Array) -> None:
     refused(device, lambda: [x] * next(turns), "^0 results became 1: the step", call=2)
 
 
-def test_an_operand_that_is_absent_now_and_then(device: Device) -> None:
+def test_an_operand_that_is_absent_now_and_then(device: Device, refused: Any) -> None:
     a, w, b = (device.array(np.ones(shape)) for shape in ((3, 5), (5, 2), (2,)))
     turns = count()
 
@@ -150,7 +129,7 @@ def test_an_operand_that_is_absent_now_and_then(device: Device) -> None:
     refused(device, compute, rf"^call \d, .* at {HERE}|^call 1 was", call=2)
 
 
-def test_a_held_array_that_is_another_one_each_time(device: Device, x: Array) -> None:
+def test_a_held_array_that_is_another_one_each_time(device: Device, x: Array, refused: Any) -> None:
     """`self.v, self.other = self.other, self.v` instead of a copy."""
     buffers = [device.array(np.zeros(5)), device.array(np.ones(5))]
 

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rinzler.capture import Captured
 from rinzler.conformance.altered import Altered
-from rinzler.ops import Array, Backend, Device, call, no_fused
+from rinzler.ops import Array, Backend, Device, call
 from rinzler.ops.random import random_uniform
 from rinzler.ops.tape import Tape, looped
 from rinzler.philox import Key, Stream
-from rinzler.plugins import open_device
 
-
-@pytest.fixture
-def device() -> Device:
-    return Device(open_device("numpy").backend)
-
-
-@pytest.fixture(autouse=True)
-def _fused() -> Iterator[None]:
-    with no_fused(False):
-        yield
-
-
-class Walk:
-    """w += tanh(x @ w)·x, a step with temporaries, an input and memory that it updates in place."""
-
-    def __init__(self, device: Device, **how: object) -> None:
-        rng = np.random.default_rng(5)
-        self.x = device.array(rng.normal(size=(7, 7)))
-        self.w = device.array(rng.normal(size=(7, 7)))
-        self.runs = 0
-        self.step = Captured(self.compute, device, {"x": self.x}, **how)  # type: ignore[arg-type]
-
-    def compute(self) -> list[Array]:
-        self.runs += 1
-        y = call("matmul", self.x, self.w, ta=False, tb=False, accumulate=False)
-        y = call("mul", call("tanh", y), self.x)
-        call("add", self.w, y, out=self.w)
-        return [call("sum_rows", y), self.w]
-
-    def take(self, number: int) -> tuple[np.ndarray, ...]:
-        self.step.feed({"x": np.random.default_rng(number).normal(size=(7, 7))})
-        return self.step()
+pytestmark = pytest.mark.usefixtures("fused")
 
 
 # --- what runs on the host --------------------------------------------------------------------
@@ -98,18 +67,18 @@ class Compiling(Altered):
         return run
 
 
-def test_a_backend_may_compile_the_tape(device: Device) -> None:
+def test_a_backend_may_compile_the_tape(device: Device, walk_on: Any) -> None:
     backend = Compiling(device.backend)
-    compiled, eager = Walk(Device(backend)), Walk(device, eager=True)
+    compiled, eager = walk_on(Device(backend)), walk_on(device, eager=True)
     for number in range(6):
         for got, expected in zip(compiled.take(number), eager.take(number), strict=True):
             np.testing.assert_array_equal(got, expected)
     assert (len(backend.tapes), backend.runs) == (1, 4)
 
 
-def test_what_a_backend_sees_of_a_tape(device: Device) -> None:
+def test_what_a_backend_sees_of_a_tape(device: Device, walk_on: Any) -> None:
     backend = Compiling(device.backend)
-    walk = Walk(Device(backend))
+    walk = walk_on(Device(backend))
     for number in range(2):
         walk.take(number)
     (tape,) = backend.tapes

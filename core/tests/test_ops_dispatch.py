@@ -19,6 +19,8 @@ from rinzler.ops.device import CONSTANTS_KEPT
 from rinzler.ops.memory import size_class
 from rinzler.plugins import open_device
 
+pytestmark = pytest.mark.usefixtures("fused")
+
 
 def counting(device: Device) -> tuple[Device, list[str]]:
     """The same kernels, each of which notes that it ran."""
@@ -38,17 +40,6 @@ def counting(device: Device) -> tuple[Device, list[str]]:
 @pytest.fixture
 def watched() -> tuple[Device, list[str]]:
     return counting(Device(open_device("numpy").backend))
-
-
-@pytest.fixture
-def device() -> Device:
-    return Device(open_device("numpy").backend)
-
-
-@pytest.fixture(autouse=True)
-def _fused() -> Iterator[None]:
-    with no_fused(False):
-        yield
 
 
 # --- which kernel runs ------------------------------------------------------------------------

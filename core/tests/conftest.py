@@ -1,0 +1,68 @@
+"""What the tests of the core share: a numpy device of their own, and steps to capture on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+
+from rinzler.capture import Captured
+from rinzler.errors import CaptureError
+from rinzler.ops import Array, Device, call, no_fused
+from rinzler.plugins import open_device
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device(open_device("numpy").backend)
+
+
+@pytest.fixture
+def fused() -> Iterator[None]:
+    """Kernels run, whatever RINZLER_NO_FUSED says: for files that count or name them."""
+    with no_fused(False):
+        yield
+
+
+class Walk:
+    """w += tanh(x @ w)·x, a step with temporaries, an input and memory that it updates in place."""
+
+    def __init__(self, device: Device, **how: object) -> None:
+        rng = np.random.default_rng(5)
+        self.x = device.array(rng.normal(size=(7, 7)))
+        self.w = device.array(rng.normal(size=(7, 7)))
+        self.runs = 0
+        self.step = Captured(self.compute, device, {"x": self.x}, **how)  # type: ignore[arg-type]
+
+    def compute(self) -> list[Array]:
+        self.runs += 1
+        y = call("matmul", self.x, self.w, ta=False, tb=False, accumulate=False)
+        y = call("mul", call("tanh", y), self.x)
+        call("add", self.w, y, out=self.w)
+        return [call("sum_rows", y), self.w]
+
+    def take(self, number: int) -> tuple[np.ndarray, ...]:
+        self.step.feed({"x": np.random.default_rng(number).normal(size=(7, 7))})
+        return self.step()
+
+
+@pytest.fixture
+def walk_on() -> type[Walk]:
+    return Walk
+
+
+def _refused(device: Device, compute: Callable[[], Sequence[Array]], why: str, call: int) -> None:
+    """The `call`-th call is refused, and the device works on."""
+    step = Captured(compute, device)
+    for _ in range(call - 1):
+        step()
+    with pytest.raises(CaptureError, match=why):
+        step()
+    assert device.recorder is None
+    assert device.full((2,), 3.0, "float64").numpy().tolist() == [3.0, 3.0]
+
+
+@pytest.fixture
+def refused() -> Callable[..., None]:
+    return _refused
