@@ -1,0 +1,140 @@
+"""What Rinzler promises, as tests that count what they tried.
+
+    @pytest.mark.promise("a killed save leaves the last checkpoint whole", at_least=60, long=10_000)
+    def test_kill_at_every_call(count, long):
+        for call in calls:
+            ...
+            count()
+
+A promise that tried fewer cases than `at_least` fails, even if all of them went well: a loop that
+ran over nothing proves nothing. `RINZLER_LONG=1` asks for the long form, with `long` as the least;
+`RINZLER_WRITE_PROMISES=1` writes what was counted into PROMISES.md.
+Leaves out: time. These tests count operations and cases; how fast a thing is, benchmarks say.
+Read next: `test_table.py`, and any other test here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "PROMISES.md"
+HEAD = "| promise | test | at least | counted | long form |"
+BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
+LONG = bool(os.environ.get("RINZLER_LONG"))
+WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A promise and the test that keeps it."""
+
+    claim: str
+    test: str  # "test_kill.py::test_kill_at_every_call"
+    at_least: int  # cases in each of its runs
+    long: int  # the same in the long form
+
+
+class Page:
+    """The table of PROMISES.md: what it says, and what it should say."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Row] = {}  # by test
+        self.counted: Counter[str] = Counter()
+
+    def cells(self) -> dict[str, list[str]]:
+        """The cells of each row that stands on the page now, by the test it names."""
+        text = PAGE.read_text(encoding="utf-8")
+        lines = text.partition(BEGIN)[2].partition(END)[0].splitlines()
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+        return {row[1].strip("`"): row for row in rows if len(row) == 5 and row[1].startswith("`")}
+
+    def write(self) -> None:
+        """Counts of this session over those that stand there; what no test keeps goes."""
+        files = {test.partition("::")[0] for test in self.rows}
+        rows = {
+            test: cells
+            for test, cells in self.cells().items()
+            if test in self.rows or test.partition("::")[0] not in files
+        }
+        for test, row in self.rows.items():
+            cells = rows.setdefault(test, [""] * 5)
+            cells[:3] = row.claim, f"`{test}`", f"{row.at_least:,}"
+            if test in self.counted:
+                cells[4 if LONG else 3] = f"{self.counted[test]:,}"
+        lines = [HEAD, "| --- | --- | --- | --- | --- |"]
+        lines += [f"| {' | '.join(cells)} |" for _, cells in sorted(rows.items())]
+        head, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        tail = rest.partition(END)[2]
+        table = "\n".join(lines)
+        PAGE.write_text(f"{head}{BEGIN}\n\n{table}\n\n{END}{tail}", encoding="utf-8")
+
+
+PAGE_OF_SESSION = pytest.StashKey[Page]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[PAGE_OF_SESSION] = Page()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    page = config.stash[PAGE_OF_SESSION]
+    for item in items:
+        marker = item.get_closest_marker("promise")
+        if marker and HERE in item.path.parents:
+            row = _row(item, marker)
+            page.rows[row.test] = row
+
+
+def _row(item: pytest.Item, marker: pytest.Mark) -> Row:
+    (claim,) = marker.args
+    least = marker.kwargs["at_least"]
+    name = getattr(item, "originalname", item.name)
+    test = f"{item.path.relative_to(HERE).as_posix()}::{name}"
+    return Row(claim, test, least, marker.kwargs.get("long", least))
+
+
+@pytest.fixture
+def long() -> bool:
+    """Whether the long form was asked for."""
+    return LONG
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
+    """Call it once for each case that was tried, or with how many."""
+    marker = request.node.get_closest_marker("promise")
+    row = _row(request.node, marker)
+    tried = Counter[str]()
+
+    def add(cases: int = 1) -> None:
+        tried[row.test] += cases
+
+    failed_before = request.session.testsfailed
+    yield add
+    if request.session.testsfailed > failed_before:
+        return
+    least = row.long if LONG else row.at_least
+    assert tried[row.test] >= least, f"{tried[row.test]:,} cases were tried, expected {least:,}"
+    request.config.stash[PAGE_OF_SESSION].counted[row.test] += tried[row.test]
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest) -> Page:
+    return request.config.stash[PAGE_OF_SESSION]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    page = terminalreporter.config.stash[PAGE_OF_SESSION]
+    if page.counted:
+        terminalreporter.section("promises")
+    for test, tried in sorted(page.counted.items()):
+        terminalreporter.write_line(f"{tried:>12,}  {page.rows[test].claim}")
+    if WRITE:
+        page.write()
