@@ -81,6 +81,7 @@ class TrainConfig:
     eval_windows: int = setting(64, "sequences in a validation; the last one takes all")
     gen_every: int = setting(200, "updates between samples; 0: only at the end")
     save_every: int = setting(500, "updates between checkpoints; 0: only at the end")
+    keep_last: int = setting(3, "checkpoints kept besides the best one; 0: all")
     div_warn: float = setting(20.0, "warn when validation is this many % above training")
     div_crit: float | None = setting(None, "stop when it is this many % above")
     seed: int = setting(0, "of weights, batches, dropout and samples")
@@ -88,7 +89,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "eval_windows"):
             _expect(name, getattr(self, name), 1)
-        for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "seed"):
+        for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "keep_last", "seed"):
             _expect(name, getattr(self, name), 0)
         if not (isfinite(self.lr) and self.lr > 0):
             raise ConfigError(f"lr is {self.lr}, expected a number above 0")

@@ -46,6 +46,7 @@ class Saved:
     step: int
     path: Path
     nbytes: int
+    notes: tuple[str, ...] = ()  # on older ones that could not be deleted
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ from rinzler.config import TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, windows
 from rinzler.errors import DivergenceError, NumericsError
 from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.files import FILES, FileSystem
 from rinzler.generate import generate
 from rinzler.gpt import GPT
-from rinzler.optim import SGD, Adam, AdamW, Optimizer, RMSprop, SGDMomentum
+from rinzler.optim import Optimizer, optimizer_of
 from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
 from rinzler.step import Step
@@ -58,6 +59,7 @@ class Trainer:
             model, self.optimizer, config.batch_size, config.accumulate, config.clip_grad, capture
         )
         self.recent: deque[float] = deque(maxlen=RECENT)  # losses of the last steps
+        self.best: tuple[int, float] | None = None  # (step, loss) of the lowest validation
 
     @property
     def steps(self) -> int:
@@ -113,6 +115,16 @@ class Trainer:
             return None
         return Diverging(evaluated.step, gap, train_loss, evaluated.loss, critical)
 
+    def judge(self, step: int, loss: float) -> bool:
+        """Whether a validation in the course of training is the best so far; if so, remember it.
+
+        The final one is no candidate: it reads all of the text, and so measures something else.
+        """
+        if self.best is not None and loss >= self.best[1]:
+            return False
+        self.best = (step, loss)
+        return True
+
     def sample(self, tokens: int = 256, temperature: float = 0.8) -> Sampled:
         """Some text, the same for the same step and seed."""
         pieces = generate(self.model, self.tokenizer, "\n", tokens, temperature, self.config.seed)
@@ -130,6 +142,7 @@ class Trainer:
             "tokenizer": self.tokenizer.to_json(),
             "training": self.config.to_json(),
             "recent_losses": list(self.recent),
+            "best": list(self.best) if self.best else None,
             "data": {"train_tokens": len(self.data.train), "val_tokens": len(self.data.val)},
         }
         return Checkpoint(tensors, meta)
@@ -137,10 +150,12 @@ class Trainer:
     def restore(self, saved: Checkpoint) -> None:
         """Go on from a snapshot. Raises CheckpointError before changing anything."""
         weights, moments = split_tensors(saved)
+        best = saved.meta.get("best")
         self.model.check(weights)
         self.optimizer.load_state(moments, int(saved.meta["step"]))
         self.model.load(weights)
         self.recent.extend(saved.meta.get("recent_losses", ()))
+        self.best = (best[0], best[1]) if best else None
 
 
 def mean_loss(
@@ -166,20 +181,6 @@ def mean_loss(
     return total / count, count
 
 
-def optimizer_of(model: GPT, config: TrainConfig) -> Optimizer:
-    """The optimizer as the settings describe it."""
-    beta1, beta2 = config.beta1, config.beta2
-    if config.optimizer == "adamw":
-        return AdamW(model, config.lr, (beta1, beta2), weight_decay=config.weight_decay)
-    if config.optimizer == "adam":
-        return Adam(model, config.lr, (beta1, beta2))
-    if config.optimizer == "rmsprop":
-        return RMSprop(model, config.lr, alpha=beta2)
-    if config.optimizer == "momentum":
-        return SGDMomentum(model, config.lr, momentum=beta1)
-    return SGD(model, config.lr)
-
-
 def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:
     """The rate as the settings describe it."""
     if config.cosine:
@@ -198,27 +199,35 @@ def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
             yield trainer.captured
         done, last = trainer.steps, trainer.steps == config.steps
         # Saved first: a validation may take long, and nothing done so far may hang on it.
-        if folder is not None and (last or _due(done, config.save_every)):
+        saved = folder is not None and (last or _due(done, config.save_every))
+        if folder is not None and saved:
             yield save(trainer, folder)
         if last or _due(done, config.eval_every):
-            evaluated = trainer.evaluate(final=last)
-            yield evaluated
-            yield from _watched(trainer, evaluated, folder)
+            yield from validate(trainer, None if saved else folder)
         if _due(done, config.gen_every) and not last:
             yield trainer.sample()
     yield trainer.sample()
 
 
-def _watched(trainer: Trainer, evaluated: Evaluated, folder: Path | None) -> Iterator[Event]:
-    """The divergence monitor: a warning, or with `div_crit` the end, after saving."""
+def validate(trainer: Trainer, folder: Path | None) -> Iterator[Event]:
+    """Validate, and what follows from it: a checkpoint of the best so far, the divergence monitor.
+
+    `folder` is None where this step is saved already. Raises DivergenceError, after saving, for a
+    gap above `div_crit`.
+    """
+    last = trainer.steps >= trainer.config.steps
+    evaluated = trainer.evaluate(final=last)
+    # Judged before anybody hears of it: a listener may stop the run here, and its save must know.
+    better = not last and trainer.judge(evaluated.step, evaluated.loss)
+    yield evaluated
     found = trainer.divergence(evaluated)
-    if found is None:
-        return
-    yield found
-    if not found.critical:
-        return
-    if folder is not None:
+    if found is not None:
+        yield found
+    critical = found is not None and found.critical
+    if folder is not None and (better or critical):
         yield save(trainer, folder)
+    if found is None or not found.critical:
+        return
     raise DivergenceError(
         f"stopped at step {found.step}: validation loss {found.val_loss:.3f} lies {found.gap:.0f} "
         f"% above training loss {found.train_loss:.3f}, div_crit is {trainer.config.div_crit:g} %. "
@@ -230,7 +239,13 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def save(trainer: Trainer, folder: Path) -> Saved:
-    """Write a checkpoint of the run as it stands."""
-    path = checkpoint.path_for_step(folder, trainer.steps)
-    return Saved(trainer.steps, path, checkpoint.save(path, trainer.snapshot()))
+def save(trainer: Trainer, folder: Path, files: FileSystem = FILES) -> Saved:
+    """Write a checkpoint of the run as it stands; then older ones go, but for the best one."""
+    step = trainer.steps
+    path = checkpoint.path_for_step(folder, step)
+    size = checkpoint.save(path, trainer.snapshot(), files)
+    best = trainer.best[0] if trainer.best else None
+    notes: list[str] = []
+    last = trainer.config.keep_last
+    checkpoint.retain(folder, last, best, files, saved=step, tell=notes.append)
+    return Saved(step, path, size, tuple(notes))

@@ -14,7 +14,7 @@ from rinzler.capture import Captured
 from rinzler.errors import CaptureError
 from rinzler.optim import AdamW
 
-SETTINGS = {"dropout": 0.1, "accumulate": 2, "warmup_steps": 2, "save_every": 2}
+SETTINGS = {"dropout": 0.1, "accumulate": 2, "warmup_steps": 2, "save_every": 2, "keep_last": 0}
 LINE = re.compile(
     r"^captured   \d+ calls a step, arena [\d.]+ kB \([\d.]+ [kM]B without reuse\)$", re.M
 )

@@ -9,7 +9,7 @@ import pytest
 from rinzler.cli.clashes import OBEYS
 from rinzler.config import OPTIMIZERS, GPTConfig, TrainConfig
 from rinzler.gpt import GPT
-from rinzler.train import optimizer_of
+from rinzler.optim import optimizer_of
 
 COSINE = "--cosine needs --warmup-steps N, for example --warmup-steps "
 MIN_LR = "--min-lr is where --cosine ends: add --cosine, or leave --min-lr out"

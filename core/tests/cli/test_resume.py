@@ -24,7 +24,10 @@ from rinzler.plugins import choose_backend
 from rinzler.train import Evaluated, Stepped, Trainer
 
 RUN = Path("runs", "fox-001")
-EVERY = {"eval_every": 2, "gen_every": 3, "save_every": 1, "dropout": 0.1, "warmup_steps": 2}
+EVERY = {
+    **{"eval_every": 2, "gen_every": 3, "save_every": 1, "keep_last": 0},
+    **{"dropout": 0.1, "warmup_steps": 2},
+}
 NUMPY = ("--backend", "numpy")
 
 

@@ -145,7 +145,7 @@ def test_overfitting_is_called_by_its_name(shell) -> None:
 
 
 def test_generated_text_depends_on_the_seed_alone(shell) -> None:
-    shell.train("fox.txt", "--quiet", steps=40)
+    shell.train("fox.txt", "--quiet", steps=40, keep_last=0)
     words = ("rinzler-generate", "runs/fox-001", "--prompt", "Ünder 🙂", "--tokens", "30")
     code, out, err = shell(*words)
     assert code == 0

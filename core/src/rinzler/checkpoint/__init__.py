@@ -4,15 +4,25 @@
     path, skipped = newest(run)
     checkpoint = load(path)
 
-`format.py` is the bytes of the file and their proof, `store.py` the calls above; how a file is
-replaced so that a crash leaves the old one or the new one stands in `rinzler/files.py`.
+`format.py` is the bytes of the file and their proof, `store.py` the calls above, `retention.py`
+which ones stay; how a file is replaced so that a crash leaves the old one or the new one stands
+in `rinzler/files.py`.
 Leaves out: what goes into a checkpoint (`train.py` decides that) and the lock that keeps two runs
 out of one folder. No pickle anywhere: to load a file never runs what is in it.
 Read next: `format.py`.
 """
 
 from rinzler.checkpoint.format import DTYPES, FORMAT, Checkpoint
-from rinzler.checkpoint.store import load, newest, path_for_step, save, step_of, sweep
+from rinzler.checkpoint.retention import retain
+from rinzler.checkpoint.store import (
+    in_folder,
+    load,
+    newest,
+    path_for_step,
+    save,
+    step_of,
+    sweep,
+)
 from rinzler.files import FileSystem
 
 __all__ = [
@@ -20,9 +30,11 @@ __all__ = [
     "FORMAT",
     "Checkpoint",
     "FileSystem",
+    "in_folder",
     "load",
     "newest",
     "path_for_step",
+    "retain",
     "save",
     "step_of",
     "sweep",

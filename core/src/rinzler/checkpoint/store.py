@@ -3,8 +3,8 @@
 The step in the file's name gives the order; no clock is asked, since clocks jump and copies get
 new times. `newest` believes nothing that it has not verified: it walks back from the highest step
 and keeps a line about everything it had to skip.
-Leaves out: which old checkpoints may be deleted (`train.py` decides).
-Read next: `generate.py`, a model that speaks again from its checkpoint.
+Leaves out: which old checkpoints may be deleted.
+Read next: `retention.py`, which decides that.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ def step_of(path: Path) -> int | None:
     return step if step is not None and path_for_step(path.parent, step) == path else None
 
 
+def in_folder(directory: Path) -> dict[int, Path]:
+    """What is named as a checkpoint there, by step, the oldest first. Raises OSError."""
+    steps = ((step_of(path), path) for path in Path(directory).iterdir())
+    return dict(sorted((step, path) for step, path in steps if step is not None))
+
+
 def save(path: Path, checkpoint: Checkpoint, files: FileSystem = FILES) -> int:
     """Write a checkpoint; when this returns, a power cut cannot take it back. Returns its bytes.
 
@@ -73,7 +79,7 @@ def load(path: Path, files: FileSystem = FILES) -> Checkpoint:
         data = files.read(path)
     except OSError as cause:
         raise CheckpointError(
-            f"{path} cannot be read: {_reason(cause)}. "
+            f"{path} cannot be read: {reason_of(cause)}. "
             "Name a file step-NNNNNN.safetensors of a run's folder"
         ) from cause
     return decode(data, str(path))
@@ -86,15 +92,14 @@ def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]
     """
     directory = Path(directory)
     try:
-        steps = [(step_of(path), path) for path in directory.iterdir()]
+        found = in_folder(directory)
     except OSError as cause:
         raise CheckpointError(
-            f"{directory} cannot be searched for checkpoints: {_reason(cause)}. "
+            f"{directory} cannot be searched for checkpoints: {reason_of(cause)}. "
             "Name the folder of a run"
         ) from cause
-    found = sorted((step, path) for step, path in steps if step is not None)
     skipped: list[str] = []
-    for _, path in reversed(found):
+    for path in reversed(found.values()):
         try:
             load(path, files)
         except CheckpointError as error:
@@ -120,7 +125,8 @@ def sweep(directory: Path, files: FileSystem = FILES) -> list[Path]:
     return removed
 
 
-def _reason(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
+    """As in: ENOSPC, No space left on device."""
     return f"{_errno_name(error)}, {error.strerror or error}"
 
 
@@ -136,6 +142,6 @@ def _not_saved(path: Path, size: int, failure: ReplaceError) -> str:
         kept = "It is in place and whole, but a power cut could still undo it"
     if failure.left_over is not None:
         kept += f", and {failure.left_over.name} could not be removed"
-    reason = f"{_reason(failure.cause)}, while {failure.step} ({size:,} bytes)"
+    reason = f"{reason_of(failure.cause)}, while {failure.step} ({size:,} bytes)"
     advice = ADVICE.get(_errno_name(failure.cause), "Save into another folder")
     return f"{path} {state}: {reason}. {kept}. {advice}"

@@ -27,7 +27,7 @@ from rinzler.optim import Optimizer
 from rinzler.train import scheduled
 
 CHANGEABLE = (
-    *("steps", "eval_every", "eval_windows", "gen_every", "save_every"),
+    *("steps", "eval_every", "eval_windows", "gen_every", "save_every", "keep_last"),
     *("div_warn", "div_crit"),
 )
 OTHERS = ("val-fraction", "vocab-size", "run-dir", "init", "config", "preset")

@@ -69,6 +69,8 @@ class LiveReporter(Listener):
             self._print(validation_line(event, self.plan), "bold")
         elif isinstance(event, Saved):
             self._print(saved_line(event))
+            for note in event.notes:
+                self._print(("note", note), "yellow")
         elif isinstance(event, CapturedStep):
             self._print(captured_line(event))
         elif isinstance(event, Diverging):

@@ -117,6 +117,8 @@ class PlainReporter(Listener):
             say(aligned(validation_line(event, self.plan)))
         elif isinstance(event, Saved):
             say(aligned(saved_line(event)))
+            for note in event.notes:
+                say(f"note: {note}")
         elif isinstance(event, CapturedStep):
             say(aligned(captured_line(event)))
         elif isinstance(event, Diverging):

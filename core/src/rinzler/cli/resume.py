@@ -49,6 +49,7 @@ from rinzler.data import corpus_summary
 from rinzler.events import Event
 from rinzler.gpt import GPT
 from rinzler.restore import described
+from rinzler.train import validate
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +64,9 @@ class Resumed:
     def begin(self) -> list[Record]:
         """Bring the folder back to the step of the checkpoint; returns what metrics.jsonl keeps."""
         records = rewind(self.plan.folder, self.plan.done)
+        # The checkpoint of a step is written before the step's own validation.
+        for loss in _validated(records, self.plan.done):
+            self.trainer.judge(self.plan.done, loss)
         rundir.write_settings(self.plan.folder, self.config)
         return records
 
@@ -121,13 +125,18 @@ def owed(trainer: AttendedTrainer, before: Sequence[Record]) -> Iterator[Event]:
     config, step = trainer.config, trainer.steps
     seen = {record.get("event") for record in before if record.get("step") == step}
     if config.eval_every and step % config.eval_every == 0 and "validation" not in seen:
-        evaluated = trainer.evaluate()
-        yield evaluated
-        diverging = trainer.divergence(evaluated)
-        if diverging:
-            yield diverging
+        yield from validate(trainer, None)
     if config.gen_every and step % config.gen_every == 0 and "sample" not in seen:
         yield trainer.sample()
+
+
+def _validated(records: Sequence[Record], step: int) -> Iterator[float]:
+    """The losses of validations at a step, without those over all of the text."""
+    for record in records:
+        loss = record.get("val_loss")
+        here = record.get("event") == "validation" and record.get("step") == step
+        if here and not record.get("final") and isinstance(loss, float):
+            yield loss
 
 
 def _continued(config: dict[str, Any], plan: Plan, options: dict[str, Any]) -> dict[str, Any]:
