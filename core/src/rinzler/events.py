@@ -50,6 +50,15 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class NotSaved:
+    """A checkpoint could not be written. The run goes on, and the next save tries again."""
+
+    step: int
+    path: Path
+    reason: str  # the error's message: what failed, what was kept, what to do
+
+
+@dataclass(frozen=True)
 class Diverging:
     """Validation loss lies further above the training loss than `div_warn` allows."""
 
@@ -70,4 +79,4 @@ class CapturedStep:
     unplanned: int  # bytes that they would take one by one
 
 
-Event = Stepped | Evaluated | Sampled | Saved | Diverging | CapturedStep
+Event = Stepped | Evaluated | Sampled | Saved | NotSaved | Diverging | CapturedStep

@@ -24,8 +24,17 @@ from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, windows
-from rinzler.errors import DivergenceError, NumericsError
-from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.errors import CheckpointError, DivergenceError, NumericsError
+from rinzler.events import (
+    CapturedStep,
+    Diverging,
+    Evaluated,
+    Event,
+    NotSaved,
+    Sampled,
+    Saved,
+    Stepped,
+)
 from rinzler.files import FILES, FileSystem
 from rinzler.generate import generate
 from rinzler.gpt import GPT
@@ -189,9 +198,14 @@ def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:
 
 
 def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
-    """Run to the last step, yielding events; checkpoints go to `folder` if one is given."""
+    """Run to the last step, yielding events; checkpoints go to `folder` if one is given.
+
+    A save on the way that fails is an event, for it costs the run nothing yet. At the end the last
+    one is tried once more, and raises CheckpointError if there is still no room for it.
+    """
     config = trainer.config
     told = trainer.captured is not None
+    saved: Saved | NotSaved | None = None
     while trainer.steps < config.steps:
         yield trainer.step()
         if not told and trainer.captured is not None:
@@ -199,14 +213,17 @@ def train(trainer: Trainer, folder: Path | None = None) -> Iterator[Event]:
             yield trainer.captured
         done, last = trainer.steps, trainer.steps == config.steps
         # Saved first: a validation may take long, and nothing done so far may hang on it.
-        saved = folder is not None and (last or _due(done, config.save_every))
-        if folder is not None and saved:
-            yield save(trainer, folder)
+        saved = None
+        if folder is not None and (last or _due(done, config.save_every)):
+            saved = save_or_tell(trainer, folder)
+            yield saved
         if last or _due(done, config.eval_every):
-            yield from validate(trainer, None if saved else folder)
+            yield from validate(trainer, None if isinstance(saved, Saved) else folder)
         if _due(done, config.gen_every) and not last:
             yield trainer.sample()
     yield trainer.sample()
+    if folder is not None and isinstance(saved, NotSaved):
+        yield save(trainer, folder)
 
 
 def validate(trainer: Trainer, folder: Path | None) -> Iterator[Event]:
@@ -225,7 +242,7 @@ def validate(trainer: Trainer, folder: Path | None) -> Iterator[Event]:
         yield found
     critical = found is not None and found.critical
     if folder is not None and (better or critical):
-        yield save(trainer, folder)
+        yield save_or_tell(trainer, folder)
     if found is None or not found.critical:
         return
     raise DivergenceError(
@@ -239,8 +256,20 @@ def _due(step: int, every: int) -> bool:
     return every > 0 and step % every == 0
 
 
+def save_or_tell(trainer: Trainer, folder: Path) -> Saved | NotSaved:
+    """`save`, where a full disk must not cost the steps that are done: an event, not an error."""
+    try:
+        return save(trainer, folder)
+    except CheckpointError as error:
+        path = checkpoint.path_for_step(folder, trainer.steps)
+        return NotSaved(trainer.steps, path, str(error))
+
+
 def save(trainer: Trainer, folder: Path, files: FileSystem = FILES) -> Saved:
-    """Write a checkpoint of the run as it stands; then older ones go, but for the best one."""
+    """Write a checkpoint of the run as it stands; then older ones go, but for the best one.
+
+    Raises CheckpointError.
+    """
     step = trainer.steps
     path = checkpoint.path_for_step(folder, step)
     size = checkpoint.save(path, trainer.snapshot(), files)

@@ -6,7 +6,10 @@ settings that take a moment, `shell.refused` expects one line of error.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ import pytest
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
+from rinzler.files import FileSystem
 from rinzler.plugins import manager
 from rinzler.tokenizer import cache
 
@@ -90,6 +94,23 @@ def shell(
     monkeypatch.setattr(cache, "path_for", lambda *which: kept / path_for(*which).name)
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     return Shell(capsys, monkeypatch)
+
+
+@pytest.fixture
+def full_until(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The disk has no room for any checkpoint before that step."""
+    create = FileSystem.create
+
+    def fill(step: int) -> None:
+        def full(self: FileSystem, path: Path) -> int:
+            found = re.match(r"\.step-([0-9]+)", path.name)
+            if found and int(found[1]) < step:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return create(self, path)
+
+        monkeypatch.setattr(FileSystem, "create", full)
+
+    return fill
 
 
 @pytest.fixture

@@ -81,6 +81,48 @@ def test_a_full_disk_costs_one_save_and_says_what_to_do(
     assert checkpoint.load(path).meta["step"] == 6
 
 
+def test_a_save_that_fails_on_the_way_costs_no_step(shell, full_until) -> None:
+    full_until(6)
+    code, out, err = shell.train("fox.txt", "--json", save_every=2, steps=7)
+    assert code == 0
+    folder = Path("runs", "fox-001")
+    assert sorted(path.name for path in folder.glob("step-*")) == [
+        "step-000006.safetensors",
+        "step-000007.safetensors",
+    ]
+    told = [line for line in err.splitlines() if line.startswith("not saved")]
+    assert len(told) == 2
+    assert told[0].startswith(f"not saved  {folder / 'step-000002.safetensors'} was not saved: ENO")
+    assert told[0].endswith("then save again. The run goes on, and its next save tries again")
+    records = [json.loads(line) for line in out.splitlines()]
+    failed = [each for each in records if each["event"] == "not_saved"]
+    assert [each["step"] for each in failed] == [2, 4]
+    assert failed[0]["path"] == str(folder / "step-000002.safetensors")
+    assert failed[0]["reason"] in told[0]
+
+
+def test_a_last_save_that_fails_is_tried_once_more_and_then_an_error(shell, full_until) -> None:
+    full_until(9)
+    code, _, err = shell.train("fox.txt")
+    assert code == 3
+    assert err.count("not saved  ") == 2  # after steps 3 and 6
+    assert err.count("validation step 6 ") == 1  # and what was trained is still judged
+    path = Path("runs", "fox-001", "step-000006.safetensors")
+    *_, message, last = err.splitlines()
+    assert message.startswith(f"error: {path} was not saved: ENOSPC, No space left on device")
+    assert last == "no checkpoint was saved"
+
+
+def test_a_save_at_a_stop_that_fails_is_an_error(
+    shell, full_until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_until(9)
+    monkeypatch.setattr(Trainer, "step", signal_in_step(5, signal.SIGINT))
+    code, _, err = shell.train("fox.txt")
+    assert code == 3
+    assert "step-000005.safetensors was not saved: ENOSPC" in err.splitlines()[-2]
+
+
 def test_a_gap_that_is_too_large_stops_the_run(shell) -> None:
     Path("one.txt").write_text("abcdefghij" * 30 + "zyxwvutsrq" * 4, encoding="utf-8")
     settings = {"steps": 60, "eval_every": 20, "gen_every": 0, "save_every": 0}

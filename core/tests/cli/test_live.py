@@ -19,7 +19,7 @@ from rinzler.cli.streams import Results
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import BPETokenizer, CorpusSummary
-from rinzler.events import CapturedStep
+from rinzler.events import CapturedStep, NotSaved
 from rinzler.plugins import Choice
 from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
 
@@ -42,6 +42,7 @@ EVENTS: list[Event] = [
     Evaluated(1, 5.5, 4999, final=False),
     Sampled(1, "a [bold]sample[/bold] :smile: \x1b[2J"),
     Saved(1, SAVED, 2_600_000),
+    NotSaved(1, SAVED, "it was not saved: ENOSPC. Free some space"),
     CapturedStep(2, 187, 11_900_000, 98_300_000),
     Stepped(1200, 1.25, 3e-4, 1.0, 1e4),
     Evaluated(1200, 1.5, 4999, final=True),
@@ -110,6 +111,7 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
         "yardstick  guessing costs ln 256 = 5.545 nats, 8.00 bits per byte; gzip 2.50 bits",
         "validation step 1,200 · loss 1.500 · 2.16 bits per byte (from 8.00, gzip 2.50)",
         f"saved      {SAVED} (2.6 MB)",
+        "not saved  it was not saved: ENOSPC. Free some space. The run goes on, and its next save",
         "captured   187 calls a step, arena 11.9 MB (98.3 MB without reuse)",
         "── sample after step 1 ──",
         "done       1,200 steps · 2 min 41 s · 12,346 tok/s",

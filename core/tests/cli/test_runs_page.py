@@ -25,8 +25,9 @@ def rows(page: str, heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `([\w.-]+)` \| (.*) \|$", section, re.MULTILINE))
 
 
-def test_every_event_and_every_key(page: str, shell) -> None:
+def test_every_event_and_every_key(page: str, shell, full_until) -> None:
     Path("one.txt").write_text("abcdefghij" * 30 + "zyxwvutsrq" * 4, encoding="utf-8")
+    full_until(6)
     _, first, _ = shell.train("one.txt", "--json", steps=60, vocab_size=2)
     _, second, _ = shell("rinzler-train", "--resume", "runs/one-001", "--steps", "61", "--json")
     written = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
-from rinzler.events import CapturedStep, Diverging, Evaluated, Saved
+from rinzler.events import CapturedStep, Diverging, Evaluated, NotSaved, Saved
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
@@ -108,6 +108,10 @@ def divergence_line(event: Diverging) -> Line:
 
 def saved_line(event: Saved) -> Line:
     return "saved", f"{event.path} ({size(event.nbytes)})"
+
+
+def not_saved_line(event: NotSaved) -> Line:
+    return "not saved", f"{event.reason}. The run goes on, and its next save tries again"
 
 
 def captured_line(event: CapturedStep) -> Line:

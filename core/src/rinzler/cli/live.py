@@ -21,6 +21,7 @@ from rinzler.cli.lines import (
     Outcome,
     captured_line,
     divergence_line,
+    not_saved_line,
     outcome_lines,
     plan_lines,
     sample_text,
@@ -31,7 +32,16 @@ from rinzler.cli.plan import Plan
 from rinzler.cli.report import STOPPING, Listener, Meter
 from rinzler.cli.streams import Results
 from rinzler.cli.words import duration, visible
-from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import (
+    CapturedStep,
+    Diverging,
+    Evaluated,
+    Event,
+    NotSaved,
+    Sampled,
+    Saved,
+    Stepped,
+)
 
 REFRESH = 0.2  # seconds between two readings of the meter; a number that races cannot be read
 
@@ -71,6 +81,8 @@ class LiveReporter(Listener):
             self._print(saved_line(event))
             for note in event.notes:
                 self._print(("note", note), "yellow")
+        elif isinstance(event, NotSaved):
+            self._print(not_saved_line(event), "bold red")
         elif isinstance(event, CapturedStep):
             self._print(captured_line(event))
         elif isinstance(event, Diverging):

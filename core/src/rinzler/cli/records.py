@@ -9,6 +9,7 @@ One object per line, in the order of events. Keys, besides "event":
     validation  step val_loss val_bpb tokens final
     sample      step text
     checkpoint  step path bytes
+    not_saved   step path reason                        the run goes on
     divergence  step gap train_loss val_loss critical   gap in percent of the training loss
     end         steps seconds tokens_per_second val_loss val_bpb checkpoint stopped_by
 
@@ -32,7 +33,7 @@ from rinzler.cli.plan import Plan, backend_record
 from rinzler.cli.report import Listener
 from rinzler.cli.rundir import RunFile
 from rinzler.cli.words import visible
-from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import Diverging, Evaluated, Event, NotSaved, Sampled, Saved, Stepped
 from rinzler.plugins import RunInfo, emit
 
 
@@ -79,6 +80,8 @@ class JsonLines(Listener):
             self._line("divergence", **asdict(event))
         elif isinstance(event, Saved):
             self._line("checkpoint", step=event.step, path=str(event.path), bytes=event.nbytes)
+        elif isinstance(event, NotSaved):
+            self._line("not_saved", **asdict(event) | {"path": str(event.path)})
 
     def ended(self, outcome: Outcome) -> None:
         last = outcome.evaluated

@@ -17,6 +17,7 @@ from rinzler.cli.lines import (
     aligned,
     captured_line,
     divergence_line,
+    not_saved_line,
     outcome_lines,
     plan_lines,
     sample_text,
@@ -26,7 +27,16 @@ from rinzler.cli.lines import (
 from rinzler.cli.plan import Plan
 from rinzler.cli.streams import Results, say, say_from_handler
 from rinzler.cli.words import duration, visible
-from rinzler.events import CapturedStep, Diverging, Evaluated, Event, Sampled, Saved, Stepped
+from rinzler.events import (
+    CapturedStep,
+    Diverging,
+    Evaluated,
+    Event,
+    NotSaved,
+    Sampled,
+    Saved,
+    Stepped,
+)
 
 STOPPING = "finishing this step, then saving; once more to leave at once"
 LINES = 50  # about so many in a whole run
@@ -119,6 +129,8 @@ class PlainReporter(Listener):
             say(aligned(saved_line(event)))
             for note in event.notes:
                 say(f"note: {note}")
+        elif isinstance(event, NotSaved):
+            say(aligned(not_saved_line(event)))
         elif isinstance(event, CapturedStep):
             say(aligned(captured_line(event)))
         elif isinstance(event, Diverging):
