@@ -131,7 +131,7 @@ def test_a_step_that_is_not_finite_stops_and_leaves_the_weights() -> None:
 def test_a_validation_that_is_not_finite_says_what_to_do() -> None:
     run = trainer()
     run.model.load(run.model.state() | {"ln_f.weight": np.full(16, np.nan, np.float32)})
-    with pytest.raises(NumericsError, match=r"loss over \d+ tokens is nan; .* --resume RUN"):
+    with pytest.raises(NumericsError, match=r"loss over \d+ tokens is nan\. .* --init RUN"):
         run.evaluate()
 
 

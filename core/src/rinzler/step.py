@@ -22,7 +22,7 @@ from rinzler.capture import Captured
 from rinzler.errors import CaptureError, ShapeError
 from rinzler.gpt import GPT
 from rinzler.ops import Array
-from rinzler.optim import Optimizer, measure
+from rinzler.optim import Clip, Optimizer, measure
 from rinzler.schedule import Schedule
 from rinzler.tensor import Tensor
 
@@ -55,6 +55,7 @@ class Step:
         self._places = {"inputs": list(places[:, 0]), "targets": list(places[:, 1])}
         parts = [ids.part(k * size, shape) for k in range(2 * accumulate)]
         batches = list(zip(parts[::2], parts[1::2], strict=True))
+        self._measured = partial(measured, model, optimizer, batches, clip_grad)
         # A plain function and no method of this object: it would hold itself, until the collector
         # comes by.
         work = partial(compute, model, optimizer, batches, clip_grad)
@@ -76,6 +77,12 @@ class Step:
         if not (isfinite(loss) and isfinite(norm)):
             self.optimizer.retreat()
         return loss, norm
+
+    def once_more(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Loss and gradients of these batches again, never captured; nothing is updated."""
+        self.feed(pairs)
+        self.optimizer.retreat()
+        self._measured()
 
     def feed(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         """The host's part. Raises ShapeError, CaptureError for batches of another shape."""
@@ -110,11 +117,18 @@ def compute(
     model: GPT, optimizer: Optimizer | Schedule, batches: Sequence[Batch], clip_grad: float | None
 ) -> tuple[Array, ...]:
     """The device's part: the norm, and the loss of each pass."""
-    optimizer.zero_grad()
-    losses = gradients(model, batches)
-    clip = measure(model, clip_grad, losses)
+    clip, losses = measured(model, optimizer, batches, clip_grad)
     optimizer.apply(clip)
     return (clip.norm, *losses)
+
+
+def measured(
+    model: GPT, optimizer: Optimizer | Schedule, batches: Sequence[Batch], clip_grad: float | None
+) -> tuple[Clip, list[Array]]:
+    """The gradients where they belong, what they come to, and the loss of each pass."""
+    optimizer.zero_grad()
+    losses = gradients(model, batches)
+    return measure(model, clip_grad, losses), losses
 
 
 def gradients(model: GPT, batches: Sequence[Batch]) -> list[Array]:

@@ -50,6 +50,9 @@ def _recorded(row: OpSpec, ins: Any, arrays: Any, outs: Any, attrs: dict[str, An
         parents = [x.grad_target if x is not None and x.requires_grad else None for x in ins]
         result.node = autograd.Node(row, parents, arrays, outs, attrs)
         result.requires_grad = True
+        watcher = result.device.watcher
+        if watcher is not None:
+            watcher.made(result.node)
     return result
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -38,6 +39,7 @@ from rinzler.events import (
 from rinzler.files import FILES, FileSystem
 from rinzler.generate import generate
 from rinzler.gpt import GPT
+from rinzler.guard import expect_finite, explain, explain_step
 from rinzler.optim import Optimizer, optimizer_of
 from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
@@ -85,12 +87,13 @@ class Trainer:
         number = self.steps
         lr = self.optimizer.lr
         micros = range(self.config.accumulate)
-        loss, norm = self.update([self.batches.draw(number, micro) for micro in micros])
+        pairs = [self.batches.draw(number, micro) for micro in micros]
+        loss, norm = self.update(pairs)
         if not (isfinite(loss) and isfinite(norm)):
             raise NumericsError(
                 f"step {number + 1}: the loss is {loss:.4g} and the gradient's norm {norm:.4g}; "
-                "the weights were left as they were. Try a lower --lr (now "
-                f"{lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
+                f"the weights were left as they were. {explain_step(self.update, pairs)}. Try a "
+                f"lower --lr (now {lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
             )
         self.recent.append(loss)
         seconds = perf_counter() - start
@@ -157,7 +160,8 @@ class Trainer:
         return Checkpoint(tensors, meta)
 
     def restore(self, saved: Checkpoint) -> None:
-        """Go on from a snapshot. Raises CheckpointError before changing anything."""
+        """Go on from a snapshot. Raises CheckpointError, NumericsError, with nothing changed."""
+        expect_finite("this checkpoint", saved.tensors)
         weights, moments = split_tensors(saved)
         best = saved.meta.get("best")
         self.model.check(weights)
@@ -178,15 +182,17 @@ def mean_loss(
     total, count = 0.0, 0
     with no_grad():
         for inputs, targets in windows(tokens, batch_size, model.config.context, most):
-            loss = model.loss(model.ids(inputs), model.ids(targets))
-            total += loss.item() * targets.size
+            batch = model.ids(inputs), model.ids(targets)
+            loss = model.loss(*batch).item()
             count += targets.size
-    if not isfinite(total):
-        raise NumericsError(
-            f"validation: the loss over {count} tokens is {total / count:.4g}; some weight or "
-            "activation has left the range of its dtype. Go back to an earlier checkpoint with "
-            "rinzler-train --resume RUN, at a lower --lr"
-        )
+            if not isfinite(loss):
+                why = explain(model, partial(model.loss, *batch))
+                raise NumericsError(
+                    f"validation: the loss over {count} tokens is {loss:.4g}. {why}. Take an "
+                    "earlier checkpoint, at a lower rate: "
+                    "rinzler-train --init RUN/step-NNNNNN.safetensors --lr RATE"
+                )
+            total += loss * targets.size
     return total / count, count
 
 
@@ -268,11 +274,13 @@ def save_or_tell(trainer: Trainer, folder: Path) -> Saved | NotSaved:
 def save(trainer: Trainer, folder: Path, files: FileSystem = FILES) -> Saved:
     """Write a checkpoint of the run as it stands; then older ones go, but for the best one.
 
-    Raises CheckpointError.
+    Raises CheckpointError, or NumericsError for weights that are not finite.
     """
     step = trainer.steps
     path = checkpoint.path_for_step(folder, step)
-    size = checkpoint.save(path, trainer.snapshot(), files)
+    snapshot = trainer.snapshot()
+    expect_finite(f"{path} was not saved", snapshot.tensors)
+    size = checkpoint.save(path, snapshot, files)
     best = trainer.best[0] if trainer.best else None
     notes: list[str] = []
     last = trainer.config.keep_last

@@ -24,12 +24,48 @@ def test_a_guard_that_stops_the_run(shell) -> None:
     code, _, err = shell.train("fox.txt", lr=1e30, steps=20, eval_every=0)
     assert code == 4
     *_, message, note = err.splitlines()
-    assert message.startswith("error: step ")
-    assert "the weights were left as they were. Try a lower --lr (now 1e+30)" in message
-    path = Path("runs", "fox-001", "step-000003.safetensors")
-    assert note == (
-        f"the last checkpoint is {path}" if path.exists() else "no checkpoint was saved"
-    )
+    assert message.startswith("error: step 2: the loss is nan and the gradient's norm nan; the ")
+    assert "weights were left as they were. The first bad tensor is y, from op " in message
+    assert " in h.0.attn.c_attn, forward: " in message
+    assert "Try a lower --lr (now 1e+30)" in message
+    assert note == "no checkpoint was saved"
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_guard_names_the_last_good_checkpoint_and_a_command(
+    resumed: bool, shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"lr": 0.01, "steps": 4, "save_every": 2, "eval_every": 0}
+    if resumed:
+        assert shell.train("fox.txt", **settings | {"steps": 2})[0] == 0
+    step = Trainer.step
+
+    def overflowing(self: Trainer) -> Stepped:
+        if self.steps == 3:
+            weights = self.model.state()
+            weights["h.0.mlp.c_proj.weight"][:] = 3e38
+            self.model.load(weights)
+        return step(self)
+
+    monkeypatch.setattr(Trainer, "step", overflowing)
+    path = Path("runs", "fox-001", "step-000002.safetensors")
+    if resumed:
+        code, _, err = shell("rinzler-train", "--resume", str(path.parent), "--steps", "4")
+    else:
+        code, _, err = shell.train("fox.txt", **settings)
+    assert code == 4
+    *_, message, last, again = err.splitlines()
+    assert "error: step 4: " in message
+    assert " in h.0.mlp.c_proj, forward: " in message
+    assert last == f"the last checkpoint is {path}"
+    before, _, command = again.partition(": ")
+    assert before == "to begin again from there, at a lower rate"
+    assert command.startswith("rinzler-train fox.txt ")
+    assert f" --init {path}" in command
+    assert " --lr 0.003" in command
+    monkeypatch.setattr(Trainer, "step", step)
+    kept = ("--steps", "1", "--backend", "numpy") if resumed else ()
+    assert shell(*command.split(), *kept)[0] == 0
 
 
 def test_too_little_memory_comes_with_a_smaller_command(

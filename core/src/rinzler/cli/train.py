@@ -33,7 +33,14 @@ from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.rewind import Record
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say, say_if_slow
-from rinzler.errors import EXIT_GUARD, EXIT_OK, BackendError, OutOfMemoryError, RinzlerError
+from rinzler.errors import (
+    EXIT_GUARD,
+    EXIT_OK,
+    BackendError,
+    NumericsError,
+    OutOfMemoryError,
+    RinzlerError,
+)
 from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit, other_backends
 from rinzler.train import save, train
@@ -84,6 +91,7 @@ class Run:
         self.trainer = ready.trainer
         self.plan = ready.plan
         self.before = ready.before
+        self.texts = ready.config["corpus"]["texts"]  # as typed when the run began
         self.quiet = request.quiet
         self.results = Results()
         self.listeners = _listeners(request, self.plan.folder, self.results)
@@ -113,6 +121,8 @@ class Run:
         error.add_note(f"the last checkpoint is {path}" if path else "no checkpoint was saved")
         if isinstance(error, OutOfMemoryError) and not path:
             self._explain_memory(error)
+        if path and isinstance(error, NumericsError):
+            error.add_note(f"to begin again from there, at a lower rate: {self._slower(path)}")
         # A guard would stop the run at the same place again.
         if path and getattr(error, "exit_code", None) != EXIT_GUARD:
             invocation = Invocation.of_this_process()
@@ -121,6 +131,15 @@ class Run:
             for name in others[:1]:
                 words = ["--resume", str(self.plan.folder), "--backend", name]
                 error.add_note(f"or on another backend: {invocation.other('train', words)}")
+
+    def _slower(self, path: Path) -> str:
+        """The command for a new run with the weights of `path` at a third of the rate."""
+        training, invocation = self.plan.training, Invocation.of_this_process()
+        changes = {"init": str(path), "lr": f"{max(training.lr / 3, training.min_lr):.1g}"}
+        if not self.plan.resumed:
+            return invocation.again(**changes, run_dir=None)
+        words = [*self.texts, "--init", changes["init"], "--lr", changes["lr"]]
+        return invocation.other("train", words)
 
     def _explain_memory(self, error: OutOfMemoryError) -> None:
         """The command with the largest batch that fits, and more passes to an update instead."""

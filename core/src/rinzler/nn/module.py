@@ -51,10 +51,15 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and all below it."""
-        yield self
-        for _, value in self.children():
+        for _, module in self.paths():
+            yield module
+
+    def paths(self, path: str = "") -> Iterator[tuple[str, Module]]:
+        """(dotted path, module) of this module, whose own is "", and of all below it."""
+        yield path, self
+        for name, value in self.children():
             if isinstance(value, Module):
-                yield from value.modules()
+                yield from value.paths(f"{path}.{name}" if path else name)
 
     def flat(self) -> FlatParameters:
         """The one buffer that all parameters are views of, made at the first call."""

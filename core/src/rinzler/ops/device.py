@@ -23,6 +23,7 @@ from rinzler.ops.backend import Backend
 from rinzler.ops.memory import Allocator, Block
 from rinzler.ops.recording import Recorder
 from rinzler.ops.spec import ITEMSIZE, OPS, OpSpec
+from rinzler.ops.watching import Watcher
 
 log = logging.getLogger("rinzler")
 CONSTANTS_KEPT = 1024  # distinct Python numbers; a program that makes more starts over
@@ -140,6 +141,7 @@ class Device:
         self.name = backend.name
         self.memory = Allocator(backend)
         self.recorder: Recorder | None = None  # notes every launch while a step is recorded
+        self.watcher: Watcher | None = None  # looks at what every call gives
         self._constants: dict[Hashable, Array] = {}
         self._host_kernels: dict[str, Callable[..., None]] = {}
         self._noted: set[str] = set()

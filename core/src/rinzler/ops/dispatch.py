@@ -59,7 +59,10 @@ def call(op: str, *ins: Array | None, out: Any = None, **attrs: Any) -> Any:
         [_output(row, index, device, spec, given[index]) for index, spec in enumerate(specs)]
     )
     if not _settle_empty(row, outs, ins, attrs):
-        _run(row, device, outs, ins, attrs)
+        if device.watcher is None:
+            _run(row, device, outs, ins, attrs)
+        else:
+            device.watcher.run(row, outs, lambda: _run(row, device, outs, ins, attrs))
     return outs[0] if len(outs) == 1 else outs
 
 
