@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rinzler.data import Batches
+from rinzler.guard import explain_step
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.ops import Device
 from rinzler.optim import AdamW
@@ -42,3 +43,18 @@ def test_a_thousand_replays_of_a_training_step(opened: Opened) -> None:
     replayed = losses(Device(opened(validate=False)), 1002, 0.0)
     assert set(eager) == set(replayed)
     assert len(set(replayed)) == 1
+
+
+def test_an_overflow_in_a_replayed_step_names_the_layer(opened: Opened) -> None:
+    model = GPT(CONFIG, seed=7, device=Device(opened()))
+    step = Step(model, AdamW(model, 1e-3), 4)
+    pairs = [Batches(np.arange(500, dtype=np.int32) % 61, 4, CONFIG.context, seed=3).draw(0)]
+    losses = [step(pairs)[0] for _ in range(3)]
+    assert np.isfinite(losses).all()
+    weights = model.state()
+    weights["h.1.mlp.c_fc.weight"] = np.sign(weights["h.1.mlp.c_fc.weight"]) * np.float32(3e38)
+    model.load(weights)
+    assert not np.isfinite(step(pairs)).all()
+    assert " in h.1.mlp.c_fc, forward: " in explain_step(step, pairs)
+    for name, values in model.state().items():
+        np.testing.assert_array_equal(values, weights[name])
