@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from rinzler.data import Batches
-from rinzler.guard import explain_step
 from rinzler.gpt import GPT, GPTConfig
+from rinzler.guard import explain_step
 from rinzler.ops import Device
 from rinzler.optim import AdamW
 from rinzler.plugins import open_device
