@@ -16,6 +16,7 @@ import errno
 import itertools
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,14 @@ class FileSystem:
 
     def unlink(self, path: Path) -> None:
         path.unlink()
+
+    def free(self, path: Path) -> int | None:
+        """Bytes that may still be written there, or where it will be made; None if unknown."""
+        there = next((each for each in (path, *path.absolute().parents) if each.exists()), path)
+        try:
+            return shutil.disk_usage(there).free
+        except OSError:
+            return None
 
     def sync_directory(self, directory: Path) -> None:
         """Make renames in `directory` last. Windows cannot open folders; NTFS logs its renames."""

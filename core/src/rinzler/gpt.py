@@ -44,12 +44,13 @@ class GPT(Module):
         seed: int = 0,
         device: Device | str | None = None,
         dtype: str = "float32",
+        init: Initializer | None = None,
     ) -> None:
         self.config = config
         self.device = device_for(device)
         self.dtype = dtype
         self.dropout_key = DropoutKey(seed, self.device)
-        init = Initializer(seed, dtype, self.device)
+        init = init or Initializer(seed, dtype, self.device)
         width = config.d_model
         self.wte = Embedding(config.vocab_size, width, STD, init)
         self.wpe = Embedding(config.context, width, STD, init)

@@ -285,4 +285,10 @@ def save(trainer: Trainer, folder: Path, files: FileSystem = FILES) -> Saved:
     notes: list[str] = []
     last = trainer.config.keep_last
     checkpoint.retain(folder, last, best, files, saved=step, tell=notes.append)
+    free = files.free(folder)
+    if step < trainer.config.steps and free is not None and free < size:
+        notes.append(
+            f"the next checkpoint will not fit: {free / 1e6:.3g} MB are free at {folder}, "
+            f"{size / 1e6:.3g} MB are needed. Free some space there"
+        )
     return Saved(step, path, size, tuple(notes))

@@ -38,6 +38,8 @@ def _output(request: TrainRequest) -> Iterator[str]:
             "--quiet and --json both have a use for stdout: a path, or an object per event. "
             "Leave one out; the last object of --json has the path"
         )
+    if request.quiet and request.plan:
+        yield "--plan is all that it prints, and --quiet leaves it out; give one of them"
     if request.quiet and request.plain:
         yield "--plain is a form of what --quiet leaves out; give one of them"
 

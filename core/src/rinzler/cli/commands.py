@@ -49,6 +49,7 @@ class TrainRequest:
     resume: str | None = None  # a run's folder or a checkpoint, to go on with
     init: str | None = None  # the same, to take weights and tokenizer from
     preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
+    plan: bool = False  # only say what the run would take
     origins: Mapping[str, str] = field(default_factory=dict)  # {"steps": "file run.toml, line 3"}
 
 
@@ -113,6 +114,9 @@ def train(
     json: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="one JSON object per event on stdout")
     ] = False,
+    plan: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="print what it would take, and stop")
+    ] = False,
     show_config: Annotated[
         bool,
         Parameter(group=OUTPUT, negative="", help="print every setting and its origin, and stop"),
@@ -149,6 +153,7 @@ def train(
         resume=resume,
         init=init,
         preset=in_force(preset, settings) if preset else "",
+        plan=plan,
         origins={each.name: each.origin for each in settings if each.origin != DEFAULT},
     )
     check(request)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rinzler.cli.invocation import Invocation
+from rinzler.cli.needs import Needs, Pace
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
 from rinzler.events import CapturedStep, Diverging, Evaluated, NotSaved, Saved
@@ -73,8 +74,9 @@ def plan_lines(plan: Plan) -> list[Line]:
         (
             "plan",
             f"{plural(training.steps, 'step')} x {plan.tokens_per_step:,} tokens = "
-            f"{tokens(plan.tokens)} · {passes(plan.passes)} over the text",
+            f"{tokens(plan.tokens)} · {passes(plan.passes)} over the text" + _taking(plan.needs),
         ),
+        *_short_of_disk(plan),
         ("run", str(plan.folder)),
         *resumed,
         (
@@ -82,6 +84,45 @@ def plan_lines(plan: Plan) -> list[Line]:
             f"guessing costs ln {model.vocab_size} = {model.initial_loss:.3f} nats, "
             f"{plan.start_bits_per_byte:.2f} bits per byte"
             + (f"; gzip {gzip:.2f} bits per byte" if gzip else ""),
+        ),
+    ]
+
+
+def _taking(needs: Needs | None) -> str:
+    if needs is None:
+        return ""
+    return f" · {size(needs.memory.peak)} of memory · {size(needs.disk)} of disk"
+
+
+def _short_of_disk(plan: Plan) -> list[Line]:
+    """A full disk is said before a night's training, and not in the middle of it."""
+    needs = plan.needs
+    if needs is None or not needs.missing:
+        return []
+    text = (
+        f"{size(needs.free or 0)} are free at {plan.folder}, and the checkpoints will take "
+        f"{size(needs.disk - needs.held)} more: free some space"
+    )
+    return [("disk", f"{text}, or --keep-last 1" if plan.training.keep_last != 1 else text)]
+
+
+def needs_lines(plan: Plan, pace: Pace) -> list[Line]:
+    """What a run will take, part by part."""
+    assert plan.needs is not None  # who asks for a plan has prepared a run
+    needs, memory = plan.needs, plan.needs.memory
+    free = f"; {size(needs.free)} are free" if needs.free is not None else ""
+    count = plural(needs.checkpoints, "checkpoint")
+    return [
+        (
+            "memory",
+            f"{size(memory.peak)} at most on the device: weights {size(memory.weights)}, gradients "
+            f"{size(memory.gradients)}, moments {size(memory.moments)}, a step {size(memory.step)}",
+        ),
+        ("disk", f"{size(needs.disk)} for {count} of {size(needs.checkpoint)} at one time{free}"),
+        (
+            "time",
+            f"about {duration(pace.total)}: {pace.step * 1000:.3g} ms a step, measured here just "
+            f"now, and validation",
         ),
     ]
 

@@ -21,6 +21,7 @@ from rinzler.cli.corpus import Documents, gather
 from rinzler.cli.extras import plain
 from rinzler.cli.init import begin_with
 from rinzler.cli.invocation import Invocation
+from rinzler.cli.needs import Needs, needs_of
 from rinzler.cli.vocabulary import Vocabulary, check_merges, learn
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import CorpusSummary, Split, corpus_summary, encoded, hold_back
@@ -50,6 +51,7 @@ class Plan:
     done: int = 0  # steps that were taken before
     notes: tuple[str, ...] = ()  # what will not be as it was, said before anything else
     preset: str = ""  # "laptop: --d-model 192 …"
+    needs: Needs | None = None  # memory and disk
 
     @property
     def tokens_per_step(self) -> int:
@@ -103,7 +105,7 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
     if weights:
         model.load(weights.values)
     trainer = AttendedTrainer(model, tokenizer, data, request.training, request.capture)
-    named = request.run_dir
+    folder = _folder(request, name)
     plan = Plan(
         corpus_name=name,
         corpus=corpus_summary(documents, data),
@@ -115,10 +117,18 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
         training=request.training,
         backend=choice,
         device_text=choice.device.backend.caps.device_text,
-        folder=rundir.next_free(name) if named is None else rundir.make(Path(named)),
+        folder=folder,
         preset=request.preset,
+        needs=needs_of(trainer, folder, request.capture),
     )
     return trainer, plan
+
+
+def _folder(request: TrainRequest, name: str) -> Path:
+    """The run's own folder, made; for `--plan` only where it would be."""
+    if request.plan:
+        return Path(request.run_dir or rundir.RUNS)
+    return rundir.make(Path(request.run_dir)) if request.run_dir else rundir.next_free(name)
 
 
 def choose(request: TrainRequest) -> Choice:

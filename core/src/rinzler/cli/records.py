@@ -37,6 +37,23 @@ from rinzler.events import Diverging, Evaluated, Event, NotSaved, Sampled, Saved
 from rinzler.plugins import RunInfo, emit
 
 
+def plan_record(plan: Plan) -> dict[str, Any]:
+    """What will happen."""
+    corpus = asdict(plan.corpus)
+    wanted = ("documents", "bytes", "val_bytes", "gzip_bits_per_byte")
+    resumed = {"step": plan.done} if plan.resumed else {}
+    return resumed | {
+        "corpus": {"name": plan.corpus_name} | {key: corpus[key] for key in wanted},
+        "tokenizer": plan.vocabulary.to_json() | {"bytes_per_token": plan.bytes_per_token},
+        "model": plan.model.to_json(),
+        "parameters": plan.parameters,
+        "training": plan.training.to_json(),
+        "backend": backend_record(plan) | {"notes": list(plan.backend.notes)},
+        "tokens_per_step": plan.tokens_per_step,
+        **(plan.needs.to_json() if plan.needs else {}),
+    }
+
+
 class JsonLines(Listener):
     """One JSON object per event, to whoever takes a line."""
 
@@ -45,21 +62,8 @@ class JsonLines(Listener):
 
     def started(self, plan: Plan) -> None:
         self.plan = plan
-        corpus = asdict(plan.corpus)
-        wanted = ("documents", "bytes", "val_bytes", "gzip_bits_per_byte")
-        resumed = {"step": plan.done} if plan.resumed else {}
-        self._line(
-            "resume" if plan.resumed else "start",
-            **resumed,
-            corpus={"name": plan.corpus_name} | {key: corpus[key] for key in wanted},
-            tokenizer=plan.vocabulary.to_json() | {"bytes_per_token": plan.bytes_per_token},
-            model=plan.model.to_json(),
-            parameters=plan.parameters,
-            training=plan.training.to_json(),
-            backend=backend_record(plan) | {"notes": list(plan.backend.notes)},
-            tokens_per_step=plan.tokens_per_step,
-            run=str(plan.folder),
-        )
+        event = "resume" if plan.resumed else "start"
+        self._line(event, **plan_record(plan), run=str(plan.folder))
 
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):

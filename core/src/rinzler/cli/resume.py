@@ -32,6 +32,7 @@ from rinzler.cli.extras import plain
 from rinzler.cli.found import Found, find_checkpoint, folder_of
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lock import owned
+from rinzler.cli.needs import needs_of
 from rinzler.cli.plan import (
     Plan,
     backend_record,
@@ -115,6 +116,7 @@ def _assemble(
         resumed=found.path,
         done=found.step,
         notes=tuple(notes_on(config, training, choice.name, found.step)),
+        needs=needs_of(trainer, found.folder, request.capture),
     )
     options = options_of(request, config)
     return Resumed(trainer, plan, _continued(config, plan, options), options)

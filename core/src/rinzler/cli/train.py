@@ -28,6 +28,7 @@ from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
 from rinzler.cli.lock import owned
 from rinzler.cli.plan import Plan, prepare, settings
+from rinzler.cli.planning import show_plan
 from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFile
 from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.rewind import Record
@@ -53,6 +54,8 @@ def run(request: TrainRequest) -> int:
     """Train as asked; returns the exit code. Raises RinzlerError."""
     with ExitStack() as held:
         with nullcontext() if request.quiet else say_if_slow(WAITING):
+            if request.plan:
+                return show_plan(request, held)
             ready = _go_on(request, held) if request.resume else _begin(request, held)
         info = RunInfo(ready.plan.folder, ready.config, ready.options)
         return Run(request, ready).drive(info)
