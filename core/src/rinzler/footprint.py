@@ -95,6 +95,7 @@ def footprint(
     shape: GPTConfig, config: TrainConfig, backend: Backend, dtype: str, capture: bool = True
 ) -> Footprint:
     """What training this model on this backend will ask of its memory."""
+    capture = capture and config.steps > 1  # a single step is not
     device = Device(Hollow(backend))
     model = GPT(shape, device=device, dtype=dtype, init=Zeros(0, dtype, device))
     optimizer = optimizer_of(model, config)

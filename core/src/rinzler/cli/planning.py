@@ -40,6 +40,8 @@ def _as_lines(plan: Plan, pace: Pace) -> str:
 
 
 def _as_json(plan: Plan, pace: Pace) -> str:
+    assert plan.needs is not None  # as in needs_lines
+    needs = plan.needs.to_json()
     measured = {"seconds": pace.total, "seconds_per_step": pace.step}
-    record = {"event": "plan", **plan_record(plan), **measured}
+    record = {"event": "plan", **plan_record(plan), **needs, **measured}
     return json.dumps(record, allow_nan=False) + "\n"

@@ -50,7 +50,6 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "training": plan.training.to_json(),
         "backend": backend_record(plan) | {"notes": list(plan.backend.notes)},
         "tokens_per_step": plan.tokens_per_step,
-        **(plan.needs.to_json() if plan.needs else {}),
     }
 
 
