@@ -17,7 +17,7 @@ from rinzler.config import OPTIMIZERS
 from rinzler.data import ByteTokenizer, Split, split
 from rinzler.errors import CheckpointError, ConfigError, DivergenceError, NumericsError
 from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
-from rinzler.generate import generate, generate_ids, next_probabilities
+from rinzler.generate import Sampling, generate
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.plugins import open_device
 from rinzler.restore import load_model
@@ -175,32 +175,10 @@ def test_a_model_comes_back_from_a_checkpoint_and_writes_the_same_text(tmp_path:
     checkpoint.save(tmp_path / "a.safetensors", run.snapshot())
     model, tokenizer = load_model(checkpoint.load(tmp_path / "a.safetensors"))
     assert model.config == run.model.config
-    expected = "".join(generate(run.model, run.tokenizer, "the ", 40, 0.9, seed=5))
-    assert "".join(generate(model, tokenizer, "the ", 40, 0.9, seed=5)) == expected
-    assert "".join(generate(model, tokenizer, "the ", 40, 0.9, seed=6)) != expected
-
-
-def test_generation_is_greedy_at_temperature_zero_and_slides_past_the_context() -> None:
-    model = GPT(SHAPE, seed=1)
-    ids = list(islice(generate_ids(model, [1, 2, 3], temperature=0.0), 40))
-    seen = [1, 2, 3]
-    for drawn in ids:
-        assert drawn == int(np.argmax(next_probabilities(model, seen)))
-        seen.append(drawn)
-    assert model.training
-
-
-def test_draws_follow_the_probabilities() -> None:
-    model = GPT(replace(SHAPE, vocab_size=4), seed=1)
-    expected = next_probabilities(model, [2], temperature=0.5)
-    drawn = [next(iter(generate_ids(model, [2], 0.5, seed))) for seed in range(2000)]
-    share = np.bincount(drawn, minlength=4) / 2000
-    assert np.abs(share - expected).max() < 0.05
-
-
-def test_negative_temperatures_are_refused() -> None:
-    with pytest.raises(ConfigError, match="temperature is -1, expected 0 or more"):
-        next(generate_ids(GPT(SHAPE), [1], temperature=-1))
+    five = Sampling(tokens=40, temperature=0.9, seed=5)
+    expected = "".join(generate(run.model, run.tokenizer, "the ", five))
+    assert "".join(generate(model, tokenizer, "the ", five)) == expected
+    assert "".join(generate(model, tokenizer, "the ", replace(five, seed=6))) != expected
 
 
 REFUSALS = [

@@ -3,8 +3,8 @@
 They stand apart from the code that obeys them because the command line makes its flags from these
 fields, and `rinzler-train --help` should not have to load an array library to say what `--lr` is.
 Every field says what it means in its `help`; a record that exists has been checked.
-Leaves out: where the settings come from (`cli/`). Read next: `gpt.py`, the model they shape, and
-`train.py`, the run they steer; both offer their record under their own name too.
+Leaves out: where the settings come from (`cli/`). Read next: `gpt.py`, the model they shape,
+`train.py`, the run they steer, and `generate/`; each offers its record under its own name too.
 """
 
 from __future__ import annotations
@@ -117,6 +117,38 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How text is drawn from a model: how much, how boldly, and where it ends."""
+
+    tokens: int = setting(256, "how many to write at most")
+    temperature: float = setting(0.8, "0: always the likeliest; 1: as the model believes")
+    top_k: int = setting(0, "draw from the K likeliest tokens only; 0: from all")
+    top_p: float = setting(1.0, "draw from the likeliest that together have this probability")
+    min_p: float = setting(0.0, "leave out what is less likely than this share of the likeliest")
+    repetition_penalty: float = setting(1.0, "above 1: what stands there already is less likely")
+    seed: int = setting(0, "another seed, another text")
+    num_samples: int = setting(1, "texts for each prompt")
+    stop: tuple[str, ...] = setting((), "end a text before this one; may be repeated")
+
+    def __post_init__(self) -> None:
+        for name, least in (("tokens", 1), ("num_samples", 1), ("top_k", 0), ("seed", 0)):
+            _expect(name, getattr(self, name), least)
+        if not (isfinite(self.temperature) and self.temperature >= 0):
+            raise ConfigError(f"temperature is {self.temperature}, expected 0 or more")
+        if not 0.0 < self.top_p <= 1.0:
+            raise ConfigError(f"top_p is {self.top_p}, expected 0 < top_p ≤ 1; 1: draw from all")
+        if not 0.0 <= self.min_p <= 1.0:
+            raise ConfigError(f"min_p is {self.min_p}, expected 0 ≤ min_p ≤ 1; 0: draw from all")
+        if not (isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+            raise ConfigError(
+                f"repetition_penalty is {self.repetition_penalty}, expected a number above 0; "
+                "1: none"
+            )
+        if isinstance(self.stop, str) or "" in self.stop:
+            raise ConfigError(f"stop is {self.stop!r}, expected texts of a character or more")
 
 
 def _expect(name: str, value: Any, least: int) -> None:

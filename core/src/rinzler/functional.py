@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from rinzler.errors import ShapeError
+from rinzler.ops import call
 from rinzler.ops.movement import expect_axis
 from rinzler.shapes import broadcast_shape, expand_ellipsis, window
 from rinzler.tensor import Tensor, apply, as_tensor
@@ -85,6 +86,19 @@ def embedding(table: Tensor, ids: Tensor) -> Tensor:
 def attention(qkv: Tensor, heads: int) -> Tensor:
     """Causal attention on packed q, k, v: (B, T, 3·H·D) -> (B, T, H·D)."""
     return apply("attention", qkv, heads=heads)
+
+
+def attention_cached(
+    qkv: Tensor, keys: Tensor, values: Tensor, position: Tensor, heads: int
+) -> Tensor:
+    """`attention` of (B, N, 3·H·D) new positions to all before them: -> (B, N, H·D).
+
+    The new keys and values are written into the caches, (B, H, T, D) each, from `position` (B,) of
+    each sequence on. It has no gradient: who generates does not learn.
+    """
+    caches = (keys.array, values.array)
+    y, _, _ = call("attention_cached", qkv.array, position.array, out=(None, *caches), heads=heads)
+    return Tensor._of(y)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -5,14 +5,19 @@ next. A block adds to the stream x what attention gathers from earlier positions
 makes of each position alone; layer norms stand before each, inside the branch, so that the stream
 itself runs through untouched (Radford et al. 2019; pre-norm: Xiong et al. 2020, arXiv:2002.04745).
 
+To generate, the same blocks read a few new positions at a time: `following`, where attention looks
+up what it kept of the earlier ones.
+
 Parameters carry the names that GPT-2 files have. Leaves out: dropout inside attention (on the
 embeddings, after attention and after the MLP it is there), rotary positions, grouped heads.
-Read next: `generate.py`.
+Read next: `generate/`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,6 +38,14 @@ from rinzler.ops import Device
 from rinzler.tensor import Tensor, device_for
 
 STD = 0.02  # GPT-2's initial standard deviation of every weight
+
+
+class Past(NamedTuple):
+    """What one attention keeps of the positions before: their keys and values."""
+
+    keys: Tensor  # (B, H, T, D)
+    values: Tensor  # (B, H, T, D)
+    position: Tensor  # (B,) int32: how many each sequence has there, and where the next one goes
 
 
 class GPT(Module):
@@ -68,9 +81,18 @@ class GPT(Module):
         x = self.drop(x)
         for block in self.h:
             x = block(x)
-        x = self.ln_f(x)
-        head = self.wte if self.config.tie_weights else self.lm_head
-        return F.matmul(x, head.weight, tb=True)  # (B, T, C) @ (V, C)ᵀ -> (B, T, V)
+        return self._logits(x)
+
+    def following(self, ids: Tensor, places: Tensor, past: Sequence[Past]) -> Tensor:
+        """The logits (B, V) of the id after `ids` (B, N), which go on from where `past` ends.
+
+        `places` (B, N) int32 says where in its text each id stands; `past` has a part for each
+        block, which takes the new positions in. Call it in eval mode under `no_grad`.
+        """
+        x = self.wte(ids) + self.wpe(places)  # (B, N, C) + (B, N, C)
+        for block, before in zip(self.h, past, strict=True):
+            x = block(x, before)
+        return self._logits(x[:, -1])  # (B, N, C) -> (B, C) -> (B, V)
 
     def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats of the ids that came, (B, T) each."""
@@ -79,6 +101,10 @@ class GPT(Module):
     def ids(self, values: np.ndarray) -> Tensor:
         """Host ids as a tensor where this model lives."""
         return Tensor(np.asarray(values, np.int32), device=self.device)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        head = self.wte if self.config.tie_weights else self.lm_head
+        return F.matmul(self.ln_f(x), head.weight, tb=True)  # (..., C) @ (V, C)ᵀ -> (..., V)
 
     def _check(self, ids: Tensor) -> None:
         if ids.ndim != 2 or not 1 <= ids.shape[1] <= self.config.context:
@@ -97,8 +123,8 @@ class Block(Module):
         self.ln_2 = LayerNorm(config.d_model, config.bias, init=init)
         self.mlp = MLP(config, 2 * index + 2, init, key)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
+    def __call__(self, x: Tensor, past: Past | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), past)
         return x + self.mlp(self.ln_2(x))
 
 
@@ -117,9 +143,12 @@ class Attention(Module):
         self.c_proj = Linear(width, width, config.bias, projection_std(config), init)
         self.drop = Dropout(config.dropout, key, site)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, past: Past | None = None) -> Tensor:
         qkv = self.c_attn(x)  # (B, T, C) -> (B, T, 3·H·D)
-        y = F.attention(qkv, self.heads)  # -> (B, T, H·D)
+        if past is None:
+            y = F.attention(qkv, self.heads)  # -> (B, T, H·D)
+        else:
+            y = F.attention_cached(qkv, *past, self.heads)
         return self.drop(self.c_proj(y))
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from rinzler import checkpoint
 from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
-from rinzler.config import TrainConfig
+from rinzler.config import Sampling, TrainConfig
 from rinzler.data import Batches, Split, Tokenizer, windows
 from rinzler.errors import CheckpointError, DivergenceError, NumericsError
 from rinzler.events import (
@@ -63,6 +63,7 @@ class Trainer:
         self.tokenizer = tokenizer
         self.data = data
         self.config = config
+        self.capture = capture
         context = model.config.context
         self.batches = Batches(data.train, config.batch_size, context, config.seed)
         self.optimizer = scheduled(optimizer_of(model, config), config)
@@ -139,7 +140,8 @@ class Trainer:
 
     def sample(self, tokens: int = 256, temperature: float = 0.8) -> Sampled:
         """Some text, the same for the same step and seed."""
-        pieces = generate(self.model, self.tokenizer, "\n", tokens, temperature, self.config.seed)
+        sampling = Sampling(tokens=tokens, temperature=temperature, seed=self.config.seed)
+        pieces = generate(self.model, self.tokenizer, "\n", sampling, self.capture)
         return Sampled(self.steps, "".join(pieces))
 
     def snapshot(self) -> Checkpoint:

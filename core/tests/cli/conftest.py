@@ -7,6 +7,7 @@ settings that take a moment, `shell.refused` expects one line of error.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 from collections.abc import Callable
@@ -57,8 +58,9 @@ class Shell:
         self.capsys = capsys
         self.patch = patch
 
-    def __call__(self, *words: str) -> tuple[int, str, str]:
+    def __call__(self, *words: str, piped: bytes = b"") -> tuple[int, str, str]:
         self.patch.setattr("sys.argv", list(words))
+        self.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped), encoding="ascii"))
         enter = {"rinzler-train": main.train_main, "rinzler-generate": main.generate_main}
         code = enter.get(words[0], main.main)()
         captured = self.capsys.readouterr()

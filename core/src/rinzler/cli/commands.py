@@ -16,16 +16,20 @@ from cyclopts import Parameter
 
 from rinzler.cli.flags import DEFAULT, ModelFlags, Setting
 from rinzler.cli.presets import PRESETS
-from rinzler.config import TrainConfig
+from rinzler.config import Sampling, TrainConfig
 
 VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experiments
 MERGES = 500  # of the tokenizer
 
 SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
 SCHEDULE = TrainConfig()
+SAMPLING = Sampling()
 
 TEXT, MODEL, TRAINING, RUN, OUTPUT = "Text", "Model", "Training", "Run", "Output"
 BACKEND_HELP = "what computes; see: rinzler backends"
+DEVICE_HELP = "of the backend, as rinzler backends -v lists them"
+THREADS_HELP = "of the CPU; else what the backend takes"
+VERBOSE_HELP = "what was passed over, and the pace"
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def train(
     ] = "auto",
     device: Annotated[
         int | None,
-        Parameter(group=RUN, metavar="N", help="of the backend, as rinzler backends -v lists them"),
+        Parameter(group=RUN, metavar="N", help=DEVICE_HELP),
     ] = None,
     run_dir: Annotated[
         str | None,
@@ -94,7 +98,7 @@ def train(
     ] = None,
     threads: Annotated[
         int | None,
-        Parameter(group=RUN, metavar="N", help="of the CPU; else what the backend takes"),
+        Parameter(group=RUN, metavar="N", help=THREADS_HELP),
     ] = None,
     capture: Annotated[
         bool, Parameter(group=RUN, help="record a step twice, then replay it: the same, faster")
@@ -164,22 +168,34 @@ def generate(
     run: Annotated[str | None, Parameter(group=TEXT, help="a run's folder or a checkpoint")] = None,
     /,
     *,
-    prompt: Annotated[str, Parameter(group=TEXT, help="the text to go on with")] = "",
-    tokens: Annotated[int, Parameter(group=TEXT, help="how many to write")] = 256,
-    temperature: Annotated[
-        float, Parameter(group=TEXT, help="0: always the likeliest; 1: as the model believes")
-    ] = 0.8,
-    seed: Annotated[int, Parameter(group=TEXT, help="another seed, another text")] = 0,
+    prompt: Annotated[
+        tuple[str, ...],
+        Parameter(
+            group=TEXT,
+            metavar="TEXT",
+            help="what to go on with; may be repeated. Without any: what is typed, or piped in",
+        ),
+    ] = (),
+    sampling: Annotated[Sampling, Parameter(name="*", group=TEXT)] = SAMPLING,
     backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+    device: Annotated[int | None, Parameter(group=RUN, metavar="N", help=DEVICE_HELP)] = None,
+    threads: Annotated[int | None, Parameter(group=RUN, metavar="N", help=THREADS_HELP)] = None,
+    json: Annotated[
+        bool, Parameter(group=OUTPUT, negative="", help="one JSON object per text on stdout")
+    ] = False,
+    verbose: Annotated[
+        bool, Parameter(group=OUTPUT, alias="-v", negative="", help=VERBOSE_HELP)
+    ] = False,
 ) -> int:
     """Let a trained model write.
 
-    {program} runs/python-001 --prompt "def "
-    {program} runs/python-001/step-000500.safetensors --temperature 0.5
+    {program} runs/python-001 --prompt "def "      one text
+    {program} runs/python-001                      a prompt to type into
+    {program} runs/python-001 --prompt "def " --temperature 0.5 --stop "def " --num-samples 3
     """
-    from rinzler.cli.generate import write
+    from rinzler.cli.generate import GenerateRequest, write
 
-    return write(run, prompt, tokens, temperature, seed, backend)
+    return write(GenerateRequest(run, prompt, sampling, backend, device, threads, json, verbose))
 
 
 def evaluate(
@@ -187,7 +203,12 @@ def evaluate(
     /,
     *files: Annotated[str, Parameter(group=TEXT, help="UTF-8 files, folders or patterns")],
     backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
+    device: Annotated[int | None, Parameter(group=RUN, metavar="N", help=DEVICE_HELP)] = None,
+    threads: Annotated[int | None, Parameter(group=RUN, metavar="N", help=THREADS_HELP)] = None,
     json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
+    verbose: Annotated[
+        bool, Parameter(group=OUTPUT, alias="-v", negative="", help="what was passed over")
+    ] = False,
 ) -> int:
     """Say how well a trained model predicts a text, beside gzip on the same text.
 
@@ -196,7 +217,7 @@ def evaluate(
     """
     from rinzler.cli.evaluate import evaluate_text
 
-    return evaluate_text(run, files, backend, json)
+    return evaluate_text(run, files, backend, device, threads, json, verbose)
 
 
 def backends(

@@ -14,28 +14,34 @@ from math import log
 
 from rinzler.cli import rundir
 from rinzler.cli.corpus import gather
+from rinzler.cli.device import chosen_quietly
 from rinzler.cli.found import find_checkpoint
 from rinzler.cli.streams import say
 from rinzler.cli.words import plural, size, tokens
 from rinzler.data import encoded, gzip_bits_per_byte
 from rinzler.errors import EXIT_OK, ConfigError, DataError
-from rinzler.plugins import choose_backend
 from rinzler.restore import load_model
 from rinzler.train import mean_loss
 
 BATCH = 8  # windows at a time; it changes nothing but the pace
 
 
-def evaluate_text(run: str | None, names: Sequence[str], backend: str, json: bool) -> int:
+def evaluate_text(
+    run: str | None,
+    names: Sequence[str],
+    backend: str,
+    device: int | None,
+    threads: int | None,
+    json: bool,
+    verbose: bool,
+) -> int:
     """Print the loss of a run's newest checkpoint on some texts. Raises RinzlerError."""
     if run is None or not names:
         newest = run or rundir.newest_run() or "runs/NAME-001"
         raise ConfigError(f"name a run and a text: rinzler eval {newest} unseen.txt")
     found = find_checkpoint(run)
     name, documents = gather(names)
-    choice = choose_backend(backend)
-    for note in choice.notes:
-        say(note)
+    choice = chosen_quietly(backend, device, threads, verbose)
     model, tokenizer = load_model(found.saved, choice.device)
     data = encoded([], [text for _, text in documents], tokenizer)
     if len(data.val) < 2:

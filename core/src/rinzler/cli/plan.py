@@ -18,6 +18,7 @@ from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.corpus import Documents, gather
+from rinzler.cli.device import chosen
 from rinzler.cli.extras import plain
 from rinzler.cli.init import begin_with
 from rinzler.cli.invocation import Invocation
@@ -27,7 +28,7 @@ from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import CorpusSummary, Split, corpus_summary, encoded, hold_back
 from rinzler.errors import ConfigError, DataError
 from rinzler.gpt import GPT
-from rinzler.plugins import Choice, choose_backend
+from rinzler.plugins import Choice
 
 Fingerprint = tuple[str, str]  # ("notes.md", SHA-256 of its text)
 
@@ -132,19 +133,8 @@ def _folder(request: TrainRequest, name: str) -> Path:
 
 
 def choose(request: TrainRequest) -> Choice:
-    """The backend, on the device and with the threads that were asked for.
-
-    Raises ConfigError, BackendError.
-    """
-    threads, number = request.threads, request.device
-    if number is not None and number < 0:
-        raise ConfigError(f"device is {number}, expected a whole number of at least 0")
-    if threads is not None and threads < 1:
-        raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
-    choice = choose_backend(request.backend, number)
-    if threads is not None:
-        choice.device.backend.set_threads(threads)
-    return choice
+    """The backend that was asked for. Raises ConfigError, BackendError."""
+    return chosen(request.backend, request.device, request.threads)
 
 
 def in_ids(

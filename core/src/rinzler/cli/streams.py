@@ -30,6 +30,13 @@ def speak_utf8() -> None:
             reconfigure(errors="replace")
 
 
+def hear_utf8(errors: str) -> None:
+    """What comes in is UTF-8 as well; `errors` says what becomes of what is not."""
+    reconfigure: Any = getattr(sys.stdin, "reconfigure", None)  # absent where a test took over
+    if reconfigure is not None:
+        reconfigure(encoding="utf-8", errors=errors)
+
+
 def say(line: str) -> None:
     """A line to the person at the terminal."""
     sys.stderr.write(line + "\n")

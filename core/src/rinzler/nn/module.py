@@ -8,6 +8,7 @@ the names in its files. Read next: `layers.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,17 @@ class Module:
     def eval(self) -> Module:
         """Switch dropout off."""
         return self.train(False)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Dropout is off within it; afterwards each module is in the mode that it was in."""
+        before = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            yield
+        finally:
+            for module, training in before:
+                module.training = training
 
     def state(self) -> dict[str, np.ndarray]:
         """Every parameter's values on the host."""

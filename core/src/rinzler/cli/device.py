@@ -1,0 +1,31 @@
+"""What a command computes on: a backend, one of its devices, so many threads.
+
+Leaves out: how a backend is found (`rinzler.plugins`). Read next: `plan.py`.
+"""
+
+from __future__ import annotations
+
+from rinzler.cli.streams import say
+from rinzler.errors import ConfigError
+from rinzler.plugins import choose_backend
+from rinzler.plugins.select import Choice
+
+
+def chosen(backend: str, device: int | None, threads: int | None) -> Choice:
+    """The backend as it was asked for. Raises ConfigError, BackendError."""
+    if device is not None and device < 0:
+        raise ConfigError(f"device is {device}, expected a whole number of at least 0")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
+    choice = choose_backend(backend, device)
+    if threads is not None:
+        choice.device.backend.set_threads(threads)
+    return choice
+
+
+def chosen_quietly(backend: str, device: int | None, threads: int | None, verbose: bool) -> Choice:
+    """The same for a command that is typed often: only `verbose` tells what was passed over."""
+    choice = chosen(backend, device, threads)
+    for note in choice.notes if verbose else ():
+        say(note)
+    return choice
