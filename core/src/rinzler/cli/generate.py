@@ -96,11 +96,15 @@ class Writer:
         begun, count = perf_counter(), 0
         starts = [prompt or START for prompt in prompts]
         texts = Texts(prompts, self.request)
-        for piece in generate_many(self.model, self.tokenizer, starts, self.request.sampling):
-            count += 1
-            texts.add(piece)
-            if stop is not None and stop.name:
-                break
+        try:
+            for piece in generate_many(self.model, self.tokenizer, starts, self.request.sampling):
+                count += 1
+                texts.add(piece)
+                if stop is not None and stop.name:
+                    break
+        except KeyboardInterrupt:
+            texts.close()
+            raise
         texts.close()
         if self.request.verbose:
             seconds = perf_counter() - begun
