@@ -91,6 +91,25 @@ def test_a_digest_of_ones_own_is_left_alone() -> None:
     assert decode(data, "memory").meta == meta
 
 
+def test_the_bytes_are_those_of_the_safetensors_library() -> None:
+    from safetensors.numpy import save
+
+    tensors = {name: np.full(3, 1, name) for name in ck.DTYPES}
+    tensors |= {'größe\x1f\x7f"/': np.zeros((2, 0), np.float32), "0": np.array(2.5)}
+    data = b"".join(encode(ck.Checkpoint(tensors, META)))
+    with_metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    assert save(tensors, metadata=with_metadata) == data
+
+
+def test_arrays_are_views_that_nobody_can_change(tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    ck.save(path, example())
+    for array in ck.load(path).tensors.values():
+        assert not array.flags.writeable
+        assert not array.flags.owndata
+        assert array.flags.aligned
+
+
 def test_another_tool_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     ck.save(path, example())
@@ -150,7 +169,11 @@ def test_any_content_comes_back(tensors: dict[str, np.ndarray], meta: dict[str, 
         ({"x": np.ones(1)}, {"a": {1: 2}}, "JSON would change meta['a']"),
         ({"x": np.ones(1)}, {1: 2}, "JSON would change meta[1]"),
         ({"\ud800": np.ones(1)}, {}, "surrogates not allowed"),
-        ({"x": np.ones(1)}, {"a": "x" * (16 << 20)}, "16,777,216 is the limit"),
+        ({"x" * 1001: np.ones(1)}, {}, "has 1,001 characters, 1,000 is the limit"),
+        ({"x": np.ones((1,) * 33)}, {}, "has 33 axes, and 32 is the limit"),
+        ({"x": np.ones(1)}, {"a": [0] * 400_000}, "400,000 is the limit"),
+        (dict.fromkeys(map(str, range(20_001)), np.ones(1)), {}, "20,000 is the limit"),
+        ({"x": np.ones(1)}, {"a": "x" * (4 << 20)}, "4,194,304 is the limit"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(

@@ -4,15 +4,17 @@
     path, skipped = newest(run)
     checkpoint = load(path)
 
-`format.py` is the bytes of the file and their proof, `store.py` the calls above, `retention.py`
-which ones stay; how a file is replaced so that a crash leaves the old one or the new one stands
-in `rinzler/files.py`.
+`content.py` says what a checkpoint holds, `format.py` is the bytes of the file and their proof,
+`store.py` the calls above, `retention.py` which ones stay; `text.py` and `raw.py` are two other
+forms, for people and for other programs. How a file is replaced so that a crash leaves the old one
+or the new one stands in `rinzler/files.py`.
 Leaves out: what goes into a checkpoint (`train.py` decides that) and the lock that keeps two runs
 out of one folder. No pickle anywhere: to load a file never runs what is in it.
 Read next: `format.py`.
 """
 
-from rinzler.checkpoint.format import DTYPES, FORMAT, Checkpoint
+from rinzler.checkpoint.content import DTYPES, Checkpoint
+from rinzler.checkpoint.format import FORMAT
 from rinzler.checkpoint.retention import retain
 from rinzler.checkpoint.store import (
     in_folder,

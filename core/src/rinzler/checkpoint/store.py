@@ -11,13 +11,19 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
-from rinzler.checkpoint.format import Checkpoint, decode, encode
+from rinzler.checkpoint import format, raw, text
+from rinzler.checkpoint.content import Checkpoint
 from rinzler.errors import CheckpointError
 from rinzler.files import FILES, FileSystem, ReplaceError, replace_file, temporaries
 
+TEXT, RAW = ".json", ".bin"  # every other name is a safetensors file's
+GATHER = 1 << 20  # bytes
+MEND = "Name a file step-NNNNNN.safetensors of a run's folder"
 ADVICE = {
     "ENOSPC": "Free some space there, then save again",
     "EDQUOT": "Free some of your quota there, then save again",
@@ -54,19 +60,52 @@ def in_folder(directory: Path) -> dict[int, Path]:
 def save(path: Path, checkpoint: Checkpoint, files: FileSystem = FILES) -> int:
     """Write a checkpoint; when this returns, a power cut cannot take it back. Returns its bytes.
 
+    The form is what the name says: .json, .bin (with a description in .bin.json), or safetensors.
     Raises CheckpointError if the content cannot be stored or the system refuses a call. Unless the
     message says otherwise, what was under the name before is still there, untouched.
     """
     path = Path(path)
+    sidecar = None
+    chunks: Sequence[bytes | memoryview]
     try:
-        header, payload = encode(checkpoint)
+        if path.name.endswith(RAW + TEXT):
+            raise ValueError(f"that name describes {path.stem}, which is the one to save")
+        if path.suffix == TEXT:
+            chunks = text.encode(checkpoint)
+        elif path.suffix == RAW:
+            sidecar, chunks = raw.encode(checkpoint)
+        else:
+            chunks = format.encode(checkpoint)
     except (ValueError, TypeError) as cause:
         raise CheckpointError(f"{path} was not saved: {cause}. Nothing was written") from cause
+    written = _write(path, chunks, files)
+    return written if sidecar is None else written + _write(beside(path), [sidecar], files)
+
+
+def beside(path: Path) -> Path:
+    """model.bin.json, which describes model.bin."""
+    return path.with_name(path.name + TEXT)
+
+
+def _write(path: Path, chunks: Sequence[bytes | memoryview], files: FileSystem) -> int:
     try:
-        return replace_file(path, (header, payload), files)
+        return replace_file(path, chain(chunks[:1], _gathered(chunks[1:])), files)
     except ReplaceError as failure:
-        size = len(header) + len(payload)
+        size = sum(len(chunk) for chunk in chunks)
         raise CheckpointError(_not_saved(path, size, failure)) from failure.cause
+
+
+def _gathered(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes | memoryview]:
+    """The same bytes in fewer pieces: a call for each of a thousand small tensors is a waste."""
+    waiting: list[bytes | memoryview] = []
+    size = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= GATHER:
+            yield b"".join(waiting) if waiting[1:] else chunk
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def load(path: Path, files: FileSystem = FILES) -> Checkpoint:
@@ -75,14 +114,20 @@ def load(path: Path, files: FileSystem = FILES) -> Checkpoint:
     Raises CheckpointError if the file is missing, cut short, damaged, or of something else.
     """
     path = Path(path)
+    if path.name.endswith(RAW + TEXT):
+        path = path.with_suffix("")
+    if path.suffix == RAW:
+        mend = f"{path} is of use only together with what describes it, {beside(path).name}"
+        return raw.decode(_read(beside(path), files, mend), _read(path, files, mend), str(path))
+    decode = text.decode if path.suffix == TEXT else format.decode
+    return decode(_read(path, files), str(path))
+
+
+def _read(path: Path, files: FileSystem, mend: str = MEND) -> bytes:
     try:
-        data = files.read(path)
+        return files.read(path)
     except OSError as cause:
-        raise CheckpointError(
-            f"{path} cannot be read: {reason_of(cause)}. "
-            "Name a file step-NNNNNN.safetensors of a run's folder"
-        ) from cause
-    return decode(data, str(path))
+        raise CheckpointError(f"{path} cannot be read: {reason_of(cause)}. {mend}") from cause
 
 
 def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]:
