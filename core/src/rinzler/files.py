@@ -30,6 +30,10 @@ class FileSystem:
     def read(self, path: Path) -> bytes:
         return path.read_bytes()
 
+    def names(self, directory: Path) -> list[str]:
+        """Of all that lies in a folder."""
+        return [path.name for path in directory.iterdir()]
+
     def create(self, path: Path) -> int:
         """A descriptor of a new file; FileExistsError where there is one already."""
         binary = getattr(os, "O_BINARY", 0)  # or Windows turns every byte 10 into 13 10
@@ -123,10 +127,10 @@ def replace_file(path: Path, chunks: Iterable[bytes | memoryview], files: FileSy
     return written
 
 
-def temporaries(directory: Path) -> list[Path]:
+def temporaries(directory: Path, files: FileSystem = FILES) -> list[Path]:
     """What saves that were killed have left in a folder."""
     pattern = re.compile(r"\..+\.[0-9]+-[0-9]+\.tmp")  # what _create_beside makes
-    return sorted(path for path in directory.iterdir() if pattern.fullmatch(path.name))
+    return [directory / name for name in sorted(files.names(directory)) if pattern.fullmatch(name)]
 
 
 def _create_beside(path: Path, files: FileSystem) -> tuple[int, Path]:

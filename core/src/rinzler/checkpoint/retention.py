@@ -34,7 +34,7 @@ def retain(
     if last < 1:
         return []
     try:
-        found = in_folder(folder)
+        found = in_folder(folder, files)
     except OSError as error:
         tell(f"{folder} cannot be searched for old checkpoints: {reason_of(error)}")
         return []

@@ -51,9 +51,10 @@ def step_of(path: Path) -> int | None:
     return step if step is not None and path_for_step(path.parent, step) == path else None
 
 
-def in_folder(directory: Path) -> dict[int, Path]:
+def in_folder(directory: Path, files: FileSystem = FILES) -> dict[int, Path]:
     """What is named as a checkpoint there, by step, the oldest first. Raises OSError."""
-    steps = ((step_of(path), path) for path in Path(directory).iterdir())
+    paths = (Path(directory) / name for name in files.names(Path(directory)))
+    steps = ((step_of(path), path) for path in paths)
     return dict(sorted((step, path) for step, path in steps if step is not None))
 
 
@@ -137,7 +138,7 @@ def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]
     """
     directory = Path(directory)
     try:
-        found = in_folder(directory)
+        found = in_folder(directory, files)
     except OSError as cause:
         raise CheckpointError(
             f"{directory} cannot be searched for checkpoints: {reason_of(cause)}. "
@@ -163,7 +164,7 @@ def sweep(directory: Path, files: FileSystem = FILES) -> list[Path]:
     the folder: the temporary of a save under way looks the same.
     """
     removed = []
-    for path in temporaries(Path(directory)):
+    for path in temporaries(Path(directory), files):
         with suppress(OSError):
             files.unlink(path)
             removed.append(path)
