@@ -16,6 +16,7 @@ Read next: `test_table.py`, and any other test here.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -125,6 +126,22 @@ def count(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
     least = row.long if LONG else row.at_least
     assert tried[row.test] >= least, f"{tried[row.test]:,} cases were tried, expected {least:,}"
     request.config.stash[PAGE_OF_SESSION].counted[row.test] += tried[row.test]
+
+
+@pytest.fixture
+def strace() -> str:
+    """The tool that stops a process in the middle of a system call. Ask for it before `count`."""
+    return tool("strace")
+
+
+def tool(name: str) -> str:
+    """Where it is. A machine without it says so; one that must have it fails."""
+    found = shutil.which(name)
+    if found is None:
+        if name in os.environ.get("RINZLER_REQUIRED_TOOLS", "").split():
+            pytest.fail(f"{name} is not installed, and RINZLER_REQUIRED_TOOLS names it")
+        pytest.skip(f"{name} is not installed: this promise was not tried")
+    return found
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ Leaves out: whether a kernel keeps to the rules. Read next: `test_kill.py`.
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -86,6 +89,19 @@ def test_bad_savers_are_caught(tmp_path: Path, count) -> None:
         a_run(folder, ledger, disk, saver, count=200)
         assert ledger.losses, f"{name}: {len(ledger.seen)} states, and nothing was lost in any"
         count()
+
+
+@pytest.mark.promise("the kernel hears of a save what the seam does, and nothing else", at_least=35)
+def test_the_seam_is_all_there_is(strace: str, tmp_path: Path, count) -> None:
+    command = [sys.executable, str(Path(__file__).parent / "crash" / "seam.py"), str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert run.returncode == 0, run.stderr
+    traces = json.loads(run.stdout)
+    assert traces["kernel"] == traces["seam"]
+    assert [step[0] for step in traces["seam"][:7]] == [
+        *("create", "write", "write", "fsync", "close", "replace", "sync_directory"),
+    ]
+    count(len(traces["kernel"]))
 
 
 # --- the model itself -------------------------------------------------------------------------
