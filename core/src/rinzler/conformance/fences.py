@@ -3,73 +3,119 @@
 A fenced array lies inside of a larger one, at an aligned offset, between stretches of a pattern. A
 kernel that writes past an end changes the pattern; one that reads past an end picks it up, and the
 pattern is a NaN, which no sum hides. Outputs hold the pattern from the start: what a kernel leaves
-out stays NaN. Read next: `run.py`.
+out stays NaN.
+
+`Ground` is the memory: one for each operand, as in an eager step, or one for all, as in the arena
+of a captured one. Read next: `run.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
 
-from rinzler.ops import Array, Device
+from rinzler.ops import Array, Device, Spec
+from rinzler.ops.spec import ITEMSIZE
 
 FENCE_BYTES = 256  # at least, on either side
 PATTERNS = {"float32": 0x7FC0BEEF, "float64": 0x7FF8DEAD0000BEEF, "int32": 0x7F7F7F7F}
+WHOLE = "float32"  # what a ground is as a whole: every device holds it, and copies its NaN as bits
 
 
 def pattern(count: int, dtype: str) -> np.ndarray:
     """So many NaN of one payload, or the int32 of four equal bytes."""
-    word = np.array(PATTERNS[dtype], f"uint{8 * np.dtype(dtype).itemsize}")
+    word = np.array(PATTERNS[dtype], f"uint{8 * ITEMSIZE[dtype]}")
     return np.full(count, word).view(dtype)
 
 
-class Fenced:
-    """An array on a device, between two fences."""
+class Ground:
+    """One piece of a device's memory, with a fenced place for each of its contents.
 
-    def __init__(self, device: Device, shape: tuple[int, ...], dtype: str) -> None:
-        itemsize = np.dtype(dtype).itemsize
-        alignment = device.backend.caps.alignment
-        # An odd multiple of the alignment: what a backend asks for, and no more than that.
-        before = (2 * -(-FENCE_BYTES // (2 * alignment)) + 1) * alignment // itemsize
-        self.inside = slice(before, before + prod(shape))
-        self._whole = device.empty((self.inside.stop + FENCE_BYTES // itemsize,), dtype)
-        self._before = pattern(self._whole.size, dtype)
-        self._whole.upload(self._before)
-        self.array: Array = self._whole.part(before, shape)
+    A content is a host array, or a `Spec` for a place that holds nothing but the pattern yet.
+    """
+
+    def __init__(self, device: Device, contents: Sequence[np.ndarray | Spec]) -> None:
+        self.places: list[Fenced] = []
+        specs = [_spec(content) for content in contents]
+        starts = _starts(specs, device.backend.caps.alignment)
+        end = starts[-1] + _nbytes(specs[-1]) + FENCE_BYTES
+        self._whole = device.empty((-(-end // ITEMSIZE[WHOLE]),), WHOLE)
+        self._before = pattern(self._whole.size, WHOLE).view(np.uint8)
+        for start, spec, content in zip(starts, specs, contents, strict=True):
+            place = Fenced(self, device, start, spec)
+            self._before[place.outer] = pattern(place.outer_size, spec.dtype).view(np.uint8)
+            if isinstance(content, np.ndarray):
+                self._before[place.inner] = content.reshape(-1).view(np.uint8)
+                if spec.dtype == "int32":
+                    place.array.note_ids(content)
+            self.places.append(place)
+        self._whole.upload(self._before.view(WHOLE))
+
+    def now(self) -> np.ndarray:
+        """All bytes of it, as they are at this moment."""
+        return self._whole.numpy().view(np.uint8)
+
+    def changes(self, now: np.ndarray) -> np.ndarray:
+        """Which of them differ from what they were at first."""
+        return now != self._before
+
+
+class Fenced:
+    """An array in a ground, between two fences of its own."""
+
+    def __init__(self, ground: Ground, device: Device, start: int, spec: Spec) -> None:
+        self.ground = ground
+        self.itemsize = ITEMSIZE[spec.dtype]
+        self.inner = slice(start, start + _nbytes(spec))  # bytes of the ground
+        self.outer = slice(start - FENCE_BYTES, self.inner.stop + FENCE_BYTES)
+        self.outer_size = (self.outer.stop - self.outer.start) // self.itemsize
+        self.array = Array(device, ground._whole.block, start, spec.shape, spec.dtype)
 
     @classmethod
-    def of(cls, device: Device, host: np.ndarray) -> Fenced:
-        """Fenced memory with the contents of a host array."""
-        fenced = cls(device, host.shape, host.dtype.name)
-        if host.size:
-            fenced._before[fenced.inside] = host.reshape(-1)
-        fenced._whole.upload(fenced._before)
-        fenced.array.upload(host)  # once more, through the array: that notes the bounds of ids
-        return fenced
+    def of(cls, device: Device, content: np.ndarray | Spec) -> Fenced:
+        """Alone in a ground of its own."""
+        return Ground(device, [content]).places[0]
 
     def contents(self) -> np.ndarray:
         return self.array.numpy()
 
-    def changed(self) -> str:
-        """What was written though it must not be: "", "the array", or where around it."""
-        now = self._whole.numpy()
-        differs = _bits(now) != _bits(self._before)
-        inside = differs[self.inside].any()
-        return self.stray(differs) or ("the array itself" if inside else "")
+    def changed(self, now: np.ndarray | None = None) -> str:
+        """What was written though it must not be: "", "the array itself", or where around it."""
+        differs = self.ground.changes(self.ground.now() if now is None else now)
+        inside = differs[self.inner].any()
+        return self._stray(differs) or ("the array itself" if inside else "")
 
-    def stray(self, differs: np.ndarray | None = None) -> str:
+    def stray(self, now: np.ndarray | None = None) -> str:
         """Where the memory around the array was written: how many elements off its ends."""
-        if differs is None:
-            differs = _bits(self._whole.numpy()) != _bits(self._before)
-        behind = np.flatnonzero(differs[self.inside.stop :])
+        return self._stray(self.ground.changes(self.ground.now() if now is None else now))
+
+    def _stray(self, differs: np.ndarray) -> str:
+        behind = np.flatnonzero(differs[self.inner.stop : self.outer.stop])
         if behind.size:
-            return f"{behind[0] + 1} elements past its end"
-        ahead = np.flatnonzero(differs[: self.inside.start])
+            return f"{behind[0] // self.itemsize + 1} elements past its end"
+        ahead = np.flatnonzero(differs[self.outer.start : self.inner.start])
         if ahead.size:
-            return f"{self.inside.start - ahead[-1]} elements before its start"
+            return f"{(FENCE_BYTES - 1 - ahead[-1]) // self.itemsize + 1} elements before its start"
         return ""
 
 
-def _bits(host: np.ndarray) -> np.ndarray:
-    return host.view(f"u{host.itemsize}")
+def _starts(specs: Sequence[Spec], alignment: int) -> list[int]:
+    """Bytes: odd multiples of the alignment, which is what a backend asks for and no more."""
+    starts, end = [], 0
+    for spec in specs:
+        unit = max(alignment, ITEMSIZE[spec.dtype])
+        starts.append((2 * -(-(end + FENCE_BYTES) // (2 * unit)) + 1) * unit)
+        end = starts[-1] + _nbytes(spec) + FENCE_BYTES
+    return starts
+
+
+def _spec(content: np.ndarray | Spec) -> Spec:
+    if isinstance(content, np.ndarray):
+        return Spec(content.shape, content.dtype.name)
+    return content
+
+
+def _nbytes(spec: Spec) -> int:
+    return prod(spec.shape) * ITEMSIZE[spec.dtype]

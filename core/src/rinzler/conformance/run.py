@@ -4,7 +4,7 @@ A kernel is not believed to have done only what it was asked. Around every opera
 (`fences.py`), outputs start as NaN, inputs must be the same afterwards, and where the op table
 allows an output to overwrite an input the case runs once more for each such input, in place.
 
-Leaves out: pytest and the command line; both will call `run_case`. Read next: `cases.py`, and the
+Leaves out: which cases are run, and what else is checked (`tiers/`). Read next: `check.py`, and the
 author of a backend: `rinzler/ops/backend.py`.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rinzler.conformance.case import Case
-from rinzler.conformance.fences import Fenced
+from rinzler.conformance.fences import Fenced, Ground
 from rinzler.conformance.oracle import Expected, expected, judge
 from rinzler.ops import OPS, Device, Spec, call, no_fused
 
@@ -43,17 +43,27 @@ class Result:
         return "\n".join(f"{how}: {failure}" for failure in self.failures)
 
 
-def run_case(device: Device, case: Case, dtype: str, fused: bool = True) -> Result:
-    """Run a case as it stands, then once for each input that the output may overwrite.
+def run_case(
+    device: Device,
+    case: Case,
+    dtype: str,
+    fused: bool = True,
+    aliases: bool = True,
+    together: bool = False,
+) -> Result:
+    """Run a case as it stands, then, with `aliases`, once for each input that may be overwritten.
 
-    `fused` False forces core's defaults. What a kernel raises is not caught.
+    `fused` False forces core's defaults. With `together` all operands lie in one piece of memory,
+    side by side, else each in its own. What a kernel raises is not caught.
     """
     ins, reads = case.data(dtype)
     answers = expected(case, dtype, ins, reads)
+    over = _aliases(case, ins, answers) if aliases else []
     worst, failures = 0.0, []
     with no_fused(not fused):
-        for alias in (None, *_aliases(case, ins, answers)):
-            ratio, found = _attempt(device, case, dtype, (ins, reads), answers, alias)
+        for alias in (None, *over):
+            laid = _laid(device, case, dtype, (ins, reads), alias, together)
+            ratio, found = _attempt(case, dtype, laid, answers)
             worst = max(worst, ratio)
             failures += found
     return Result(case, dtype, fused, worst, tuple(failures))
@@ -78,64 +88,105 @@ def _aliases(case: Case, ins: Sequence[Any], answers: Sequence[Expected | None])
     ]
 
 
-def _attempt(
+@dataclass(frozen=True)
+class Known:
+    """An operand as far as `infer` looks at it: no device has it yet."""
+
+    host: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.host.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.host.dtype.name
+
+    def ids_within(self, count: int) -> tuple[int, int] | None:
+        low, high = int(self.host.min()), int(self.host.max())
+        return None if low >= 0 and high < count else (low, high)
+
+
+@dataclass(frozen=True)
+class Laid:
+    """The operands of a call in fenced memory; None where one is absent."""
+
+    ins: tuple[Fenced | None, ...]
+    outs: tuple[Fenced | None, ...]
+    alias: int | None  # the input that the first output is
+
+    def now(self) -> dict[Ground, np.ndarray]:
+        """What lies in all of their memory at this moment."""
+        grounds = {x.ground for x in (*self.ins, *self.outs) if x is not None}
+        return {ground: ground.now() for ground in grounds}
+
+
+def _laid(
     device: Device,
     case: Case,
     dtype: str,
     data: tuple[list[Any], dict[int, Any]],
-    answers: Sequence[Expected | None],
     alias: int | None,
+    together: bool,
+) -> Laid:
+    """Memory for a call: inputs, and outputs with what they start from, or full of NaN."""
+    hosts, reads = data
+    specs = _output_specs(case, dtype, hosts, reads)
+    outs = [reads[k] if reads.get(k) is not None else spec for k, spec in enumerate(specs)]
+    if alias is not None:
+        outs[0] = None
+    contents = [*hosts, *outs]
+    present = [content for content in contents if content is not None]
+    if together:
+        places = iter(Ground(device, present).places)
+    else:
+        places = iter([Fenced.of(device, content) for content in present])
+    fenced = [None if content is None else next(places) for content in contents]
+    ins, written = fenced[: len(hosts)], fenced[len(hosts) :]
+    if alias is not None:
+        written[0] = ins[alias]
+    return Laid(tuple(ins), tuple(written), alias)
+
+
+def _attempt(
+    case: Case, dtype: str, laid: Laid, answers: Sequence[Expected | None]
 ) -> tuple[float, list[str]]:
     """One call: the worst ratio of its outputs, and what went wrong, in words."""
-    row = OPS[case.op]
-    hosts, reads = data
-    ins = [None if host is None else Fenced.of(device, host) for host in hosts]
-    specs = _output_specs(case, dtype, ins, reads)
-    outs = [_output(device, reads.get(index), spec) for index, spec in enumerate(specs)]
-    if alias is not None:
-        outs[0] = ins[alias]
-    given = tuple(None if x is None else x.array for x in outs)
-    operands = [None if x is None else x.array for x in ins]
+    given = tuple(None if x is None else x.array for x in laid.outs)
+    operands = [None if x is None else x.array for x in laid.ins]
     call(case.op, *operands, out=given, **case.attrs_for(dtype))
 
-    where = "" if alias is None else f" (written over {_input_name(case, alias)})"
+    where = "" if laid.alias is None else f" (written over {_input_name(case, laid.alias)})"
     failures = []
-    for index, fenced in enumerate(ins):
-        what = fenced.changed() if fenced is not None and index != alias else ""
+    now = laid.now()
+    for index, fenced in enumerate(laid.ins):
+        if fenced is None or index == laid.alias:
+            continue
+        what = fenced.changed(now[fenced.ground])
         if what:
             failures.append(f"input {_input_name(case, index)}: {what} was written{where}")
     ratio = 0.0
-    for name, fenced, answer in zip(row.outputs, outs, answers, strict=True):
+    for name, fenced, answer in zip(OPS[case.op].outputs, laid.outs, answers, strict=True):
         if fenced is None or answer is None:
             continue
         verdict = judge(fenced.contents(), answer.values, answer.bound)
         ratio = max(ratio, verdict.ratio)
         if not verdict.ok:
             failures.append(f"{name}{verdict}{where}")
-        if fenced.stray():
-            failures.append(f"{name}: memory {fenced.stray()} was written{where}")
+        stray = fenced.stray(now[fenced.ground])
+        if stray:
+            failures.append(f"{name}: memory {stray} was written{where}")
     return ratio, failures
 
 
 def _output_specs(
-    case: Case, dtype: str, ins: Sequence[Fenced | None], reads: dict[int, Any]
+    case: Case, dtype: str, hosts: Sequence[Any], reads: dict[int, Any]
 ) -> Sequence[Spec | None]:
     """What the op table says comes out; None: not wanted."""
     row = OPS[case.op]
-    updated = [_spec(reads[index]) for index in row.updates]
-    operands = [None if x is None else x.array for x in ins]
-    return row.infer((*updated, *operands), case.attrs_for(dtype))
-
-
-def _spec(host: np.ndarray | None) -> Spec | None:
-    return None if host is None else Spec(host.shape, host.dtype.name)
-
-
-def _output(device: Device, start: np.ndarray | None, spec: Spec | None) -> Fenced | None:
-    """Memory for an output: with what it starts from, else full of NaN."""
-    if start is not None:
-        return Fenced.of(device, start)
-    return None if spec is None else Fenced(device, spec.shape, spec.dtype)
+    read = [*(reads[index] for index in row.updates), *hosts]
+    operands = [None if host is None else Known(host) for host in read]
+    return row.infer(operands, case.attrs_for(dtype))
 
 
 def _input_name(case: Case, index: int) -> str:
