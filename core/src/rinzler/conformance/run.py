@@ -36,11 +36,19 @@ class Result:
     def ok(self) -> bool:
         return not self.failures
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """A line for each failure."""
+        return tuple([f"{self._how}: {failure}" for failure in self.failures])
+
+    @property
+    def _how(self) -> str:
+        return f"{self.case.id} {self.dtype}" + ("" if self.fused else " no_fused")
+
     def __str__(self) -> str:
-        how = f"{self.case.id} {self.dtype}" + ("" if self.fused else " no_fused")
         if self.ok:
-            return f"{how}: ok, worst error {self.ratio:.2g} of its bound"
-        return "\n".join(f"{how}: {failure}" for failure in self.failures)
+            return f"{self._how}: ok, worst error {self.ratio:.2g} of its bound"
+        return "\n".join(self.lines)
 
 
 def run_case(

@@ -66,16 +66,24 @@ class Plugins:
         """
         with self._lock:
             if name not in self._devices:
-                plain, number = split_device(name)
-                offer: Offer[BackendInfo] = self.find("backend", plain, source)
-                usable = ["ready", "open", "failed"]
-                if number is not None:
-                    expect_numbered(offer, number)
-                    usable.append("unavailable")  # by itself; a device that is named may be fine
-                if offer.status.state not in usable:
-                    raise messages.offer_unusable(source, offer)
+                offer, number = self.usable(name, source)
                 self._devices[name] = open_offer(offer, number)
             return self._devices[name]
+
+    def usable(self, name: str, source: str = "") -> tuple[Offer[BackendInfo], int | None]:
+        """The offer that a name means, which may be opened, and the number of its device.
+
+        Raises BackendError where its state does not allow that.
+        """
+        plain, number = split_device(name)
+        offer: Offer[BackendInfo] = self.find("backend", plain, source)
+        states = ["ready", "open", "failed"]
+        if number is not None:
+            expect_numbered(offer, number)
+            states.append("unavailable")  # by itself; a device that is named may be fine
+        if offer.status.state not in states:
+            raise messages.offer_unusable(source, offer)
+        return offer, number
 
     def list_devices(self, name: str) -> list[str]:
         """A line for each device of a backend, by number. Raises BackendError."""

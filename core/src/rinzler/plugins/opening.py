@@ -17,7 +17,7 @@ from rinzler.plugins.model import Offer
 from rinzler.plugins.records import BackendInfo
 
 if TYPE_CHECKING:
-    from rinzler.ops import Device
+    from rinzler.ops import Backend, Device
 
 # Halves and quarters: their sums are exact in float32, so that equality is the test.
 LEFT = (1.5, -2.0, 3.25)
@@ -35,7 +35,7 @@ def open_offer(offer: Offer[BackendInfo], number: int | None = None) -> Device:
         return offer.devices[number]
     try:
         with plugin_code():
-            device = _construct(offer.info, number)
+            device = _device_of(offer.info, number)
             self_check(device)
     except PLUGIN_ERRORS as error:
         reason = str(error) if isinstance(error, RinzlerError) else one_line(error)
@@ -58,8 +58,9 @@ def _named(info: BackendInfo, number: int | None) -> str:
     return info.name if number is None else f"{info.name}:{number}"
 
 
-def _construct(info: BackendInfo, number: int | None) -> Device:
-    from rinzler.ops import Backend, Device
+def constructed(info: BackendInfo, number: int | None) -> Backend:
+    """The backend that an offer's factory makes. Raises BackendError for anything else."""
+    from rinzler.ops import Backend
 
     backend = resolve(info.factory)(**({} if number is None else {"device": number}))
     if not isinstance(backend, Backend):
@@ -72,7 +73,13 @@ def _construct(info: BackendInfo, number: int | None) -> Device:
             f"factory {info.factory!r} made a backend that calls itself {backend.name!r}, "
             f"expected {info.name!r}"
         )
-    device = Device(backend)
+    return backend
+
+
+def _device_of(info: BackendInfo, number: int | None) -> Device:
+    from rinzler.ops import Device
+
+    device = Device(constructed(info, number))
     device.name = _named(info, number)  # two devices of one backend are told apart by it
     return device
 

@@ -48,7 +48,7 @@ def _window(starts: Any, shape: Any) -> tuple[slice, ...]:
 
 
 def slice_(outs: Any, x: Any, *, starts: Any, shape: Any) -> Any:
-    return (plain(x)[_window(starts, shape)],)
+    return (np.asarray(plain(x)[_window(starts, shape)]),)  # of shape () it would be a number
 
 
 def place(outs: Any, x: Any, *, starts: Any, shape: Any) -> Any:

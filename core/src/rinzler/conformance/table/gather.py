@@ -30,27 +30,35 @@ def permuted(rng: Any, shape: tuple[int, ...], earlier: Any) -> Any:
     return rng.permutation(shape[0])
 
 
-def lookups(op: str) -> list[Case]:
-    def row(
-        name: str, count: int, width: int, shape: tuple[int, ...], which: Values, mark: str = ""
-    ) -> Case:
-        table = floats((count, width))
-        where = integers(shape, which)
-        marks = [mark] if mark else []
-        if op == "take_rows":
-            return case(op, name, table, where, marks=marks)
-        rows = floats((*shape, width))
-        return case(op, name, where, rows, reads={0: table}, marks=marks)
+def lookup(
+    op: str,
+    name: str,
+    count: int,
+    width: int,
+    shape: tuple[int, ...],
+    which: Values,
+    mark: str = "",
+) -> Case:
+    """A call of `take_rows` or `add_rows` on a table of `count` rows, with ids of this shape."""
+    table = floats((count, width))
+    where = integers(shape, which)
+    marks = [mark] if mark else []
+    if op == "take_rows":
+        return case(op, name, table, where, marks=marks)
+    rows = floats((*shape, width))
+    return case(op, name, where, rows, reads={0: table}, marks=marks)
 
+
+def lookups(op: str) -> list[Case]:
     cases = [
-        row(f"{count}x{width}-{shape_name(shape)}", count, width, shape, ids(count))
+        lookup(op, f"{count}x{width}-{shape_name(shape)}", count, width, shape, ids(count))
         for count, width, shape in LOOKUPS
     ]
     # The same id 129 times, four ids 4099 times, and each id once.
-    cases.append(row("7x5-one-id-129", 7, 5, (129,), every(3), "repeats"))
-    cases.append(row("4x3-four-ids-4099", 4, 3, (4099,), ids(4), "repeats"))
-    cases.append(row("33x7-each-once", 33, 7, (33,), permuted))
-    cases.append(row("33x7-last-only", 33, 7, (1,), every(32)))
+    cases.append(lookup(op, "7x5-one-id-129", 7, 5, (129,), every(3), "repeats"))
+    cases.append(lookup(op, "4x3-four-ids-4099", 4, 3, (4099,), ids(4), "repeats"))
+    cases.append(lookup(op, "33x7-each-once", 33, 7, (33,), permuted))
+    cases.append(lookup(op, "33x7-last-only", 33, 7, (1,), every(32)))
     return cases
 
 

@@ -68,35 +68,36 @@ LAYERS: tuple[tuple[int, int, int], ...] = (  # N, in, out
 )
 
 
-def linear() -> list[Case]:
-    cases = []
-    for op, (n, width, out) in product(("linear", "linear_gelu"), LAYERS):
-        for bias in (True, False):
-            b = floats((out,)) if bias else None
-            name = f"{n}x{width}x{out}" + ("" if bias else "-no-b")
-            marks = [] if bias else ["absent"]
-            row = case(op, name, floats((n, width)), floats((width, out)), b, marks=marks)
-            cases.append(row)
+def layer(op: str, n: int, width: int, out: int, bias: bool) -> Case:
+    """`linear` or `linear_gelu`."""
+    b = floats((out,)) if bias else None
+    name = f"{n}x{width}x{out}" + ("" if bias else "-no-b")
+    marks = [] if bias else ["absent"]
+    return case(op, name, floats((n, width)), floats((width, out)), b, marks=marks)
+
+
+def layer_bwd(n: int, width: int, out: int, dw: bool, db: bool) -> Case:
+    """dw and db are added to, where they are wanted: they start with an earlier gradient."""
+    reads = {1: floats((width, out)) if dw else None, 2: floats((out,)) if db else None}
+    operands = [floats((n, width)), floats((width, out)), floats((n, out))]
+    marks = ["accumulate"] + ([] if dw and db else ["absent"])
+    suffix = {(1, 1): "", (1, 0): "-no-db", (0, 1): "-no-dw", (0, 0): "-dx-only"}[dw, db]
+    name = f"{n}x{width}x{out}{suffix}"
+    return case("linear_bwd", name, *operands, reads=reads, marks=marks)
+
+
+def layers() -> list[Case]:
+    cases = [
+        layer(op, *sizes, bias)
+        for op, sizes in product(("linear", "linear_gelu"), LAYERS)
+        for bias in (True, False)
+    ]
+    for sizes in LAYERS:
+        every_way = sizes in ((33, 31, 32), (1, 7, 5))
+        cases += [layer_bwd(*sizes, dw=True, db=db) for db in (True, False)]
+        if every_way:
+            cases += [layer_bwd(*sizes, dw=False, db=db) for db in (True, False)]
     return cases
 
 
-def linear_bwd() -> list[Case]:
-    cases = []
-    wanted = [("", True, True), ("-no-db", True, False), ("-no-dw", False, True)]
-    wanted += [("-dx-only", False, False)]
-    for n, width, out in LAYERS:
-        kept = wanted if (n, width, out) in ((33, 31, 32), (1, 7, 5)) else wanted[:2]
-        for suffix, dw, db in kept:
-            # dw and db are added to: they start with a gradient of an earlier batch.
-            reads = {
-                1: floats((width, out)) if dw else None,
-                2: floats((out,)) if db else None,
-            }
-            operands = [floats((n, width)), floats((width, out)), floats((n, out))]
-            marks = ["accumulate"] + ([] if dw and db else ["absent"])
-            name = f"{n}x{width}x{out}{suffix}"
-            cases.append(case("linear_bwd", name, *operands, reads=reads, marks=marks))
-    return cases
-
-
-CASES = [*products(), *linear(), *linear_bwd()]
+CASES = [*products(), *layers()]

@@ -6,6 +6,7 @@ logits), because a kernel may use either to rebuild the other. Read next: `atten
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
@@ -102,7 +103,7 @@ def layer_norms() -> list[Case]:
         width = (x.shape[1],)
         b = floats(width)
         cases.append(case("layer_norm", name, x, floats(width), b, eps=eps))
-        cases += layer_norm_bwd(name, x, eps)
+        cases += layer_norms_bwd(name, x, eps)
     for shape in ((1, 7), (33, 32), (7, 129)):
         x = floats(shape, normal(2.0))
         row = (x, floats(shape[1:]), None)
@@ -111,7 +112,9 @@ def layer_norms() -> list[Case]:
     return cases
 
 
-def layer_norm_bwd(name: str, x: Operand, eps: float) -> list[Case]:
+def layer_norm_bwd(name: str, x: Operand, eps: float, wanted: Sequence[int] = (1, 2)) -> Case:
+    """With the statistics of x; `wanted` are the outputs besides dx, which are added to."""
+
     def statistic(index: int) -> Any:
         def of(host: Any, w: Any, *rest: Any) -> Any:
             return layer_norm((), exactly(host), exactly(w), None, eps=eps)[index].value
@@ -121,13 +124,16 @@ def layer_norm_bwd(name: str, x: Operand, eps: float) -> list[Case]:
     rows, width = x.shape
     mean, rstd = (floats((rows,), statistic(index)) for index in (1, 2))
     operands = (x, floats((width,)), mean, rstd, floats(x.shape))
-    slots = {1: floats((width,)), 2: floats((width,))}
-    cases = [case("layer_norm_bwd", name, *operands, reads=slots, marks=["accumulate"])]
+    reads = {index: floats((width,)) if index in wanted else None for index in (1, 2)}
+    marks = ["accumulate"] if len(wanted) == 2 else ["absent"]
+    return case("layer_norm_bwd", name, *operands, reads=reads, marks=marks)
+
+
+def layer_norms_bwd(name: str, x: Operand, eps: float) -> list[Case]:
+    cases = [layer_norm_bwd(name, x, eps)]
     if name in ("5x7", "129x128"):
         for suffix, kept in (("no-db", (1,)), ("no-dw", (2,)), ("dx-only", ())):
-            reads = {index: slots[index] if index in kept else None for index in slots}
-            full = f"{name}-{suffix}"
-            cases.append(case("layer_norm_bwd", full, *operands, reads=reads, marks=["absent"]))
+            cases.append(layer_norm_bwd(f"{name}-{suffix}", x, eps, kept))
     return cases
 
 

@@ -1,0 +1,77 @@
+"""`Check`: one thing that a backend has to get right, by a stable id, and how it went.
+
+Every door (pytest, `rinzler check`) runs the same list of checks, which is data: an id, and a
+function of a `Subject`. Ids do not depend on the backend, its dtypes or this machine:
+"kernels/matmul/33x7x31-ta" is a row of the case table, "kernels/matmul/gen-1234" a generated one.
+
+Leaves out: which checks there are (`tiers/`). Read next: `runner.py`.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from rinzler.conformance.subject import Subject
+from rinzler.errors import RinzlerError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a check went: what failed, in words, and the worst error as a share of its bound."""
+
+    failures: tuple[str, ...] = ()
+    ratio: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check; `run` raises nothing that it means to say."""
+
+    id: str  # TIER/SUBJECT/NAME, or TIER/NAME
+    run: Callable[[Subject], Outcome]
+    drawn: bool = False  # from a generator: one of thousands, not a row of a table
+
+    @property
+    def tier(self) -> str:
+        return self.id.partition("/")[0]
+
+    @property
+    def short(self) -> str:
+        """The id without its tier, which is that of a case: "matmul/gen-1234"."""
+        return self.id.partition("/")[2]
+
+    def matches(self, wanted: str) -> bool:
+        """Whether an id, a short id or a pattern of either means this check."""
+        return any(name == wanted or fnmatchcase(name, wanted) for name in (self.id, self.short))
+
+
+def outcome_of(check: Check, subject: Subject) -> Outcome:
+    """Run a check; what it raises is a failure with the last line of its traceback."""
+    try:
+        return check.run(subject)
+    except RinzlerError as error:
+        return Outcome((str(error),))
+    except (Exception, SystemExit) as error:
+        return Outcome((described(error),))
+
+
+def described(error: BaseException) -> str:
+    """An error and the place that raised it, on one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())
+    return f"raised {type(error).__name__}: {message} ({place.filename}, line {place.lineno})"
+
+
+def gathered(results: Iterable[Any]) -> Outcome:
+    """Results of cases as one outcome: all failures, the worst ratio."""
+    results = list(results)
+    failures = tuple([line for result in results if not result.ok for line in result.lines])
+    return Outcome(failures, max((result.ratio for result in results), default=0.0))
