@@ -154,6 +154,23 @@ def test_buffers_return_at_once_without_the_collector(allocator: Allocator) -> N
 # --- limits -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("take", ["allocate", "arena"])
+def test_the_collector_does_not_finalize_what_is_handed_out_again(
+    backend: TokenBackend, allocator: Allocator, take: str
+) -> None:
+    """In a cycle all that it holds is finalized, but the buffer goes on to the next request."""
+    cycle: list[object] = [getattr(allocator, take)(1000)]
+    cycle.append(cycle)
+    before = backend.held
+    del cycle
+    gc.collect()
+    assert allocator.stats.live == 0
+    assert backend.held == allocator.stats.idle == (before if take == "allocate" else 0)
+    assert allocator.in_use == {}
+    again = allocator.allocate(1000)
+    assert backend.held == again.nbytes
+
+
 def test_little_that_lies_idle_is_kept(backend: TokenBackend, allocator: Allocator) -> None:
     blocks = [allocator.allocate(MIB) for _ in range(IDLE_FLOOR // MIB)]
     blocks.clear()

@@ -60,8 +60,10 @@ class Block:
         self.serial = next(_serials)  # buffers come back, serials do not
         self.bounds: tuple[int, int] | None = None  # of the ids in it, where they are known
         self.label: Hashable = None  # what a device keeps it as: ("constant", "0.5", "float32")
+        allocator.in_use[self.serial] = buffer
 
     def __del__(self) -> None:
+        del self.allocator.in_use[self.serial]
         self.allocator.release(self.buffer, self.nbytes)
 
 
@@ -71,6 +73,7 @@ class Arena(Block):
     __slots__ = ()
 
     def __del__(self) -> None:
+        del self.allocator.in_use[self.serial]
         self.allocator.stats.live -= self.nbytes
 
 
@@ -81,6 +84,9 @@ class Allocator:
         self.backend = backend
         self.stats = MemoryStats()
         self.free: OrderedDict[int, list[Any]] = OrderedDict()  # least recently used class first
+        # Where blocks sit in a cycle, the collector finalizes all that only they hold, and a buffer
+        # that is finalized and then handed out again belongs to two. Held here, it is left alone.
+        self.in_use: dict[int, Any] = {}  # by the serial of its block
 
     def allocate(self, nbytes: int) -> Block:
         """A block of at least `nbytes`. Raises OutOfMemoryError, after giving back all idle."""
