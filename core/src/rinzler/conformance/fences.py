@@ -5,7 +5,7 @@ kernel that writes past an end changes the pattern; one that reads past an end p
 pattern is a NaN, which no sum hides. Outputs hold the pattern from the start: what a kernel leaves
 out stays NaN.
 
-`Ground` is the memory: one for each operand, as in an eager step, or one for all, as in the arena
+`Ground` is that memory: one for each operand, as in an eager step, or one for all, as in the arena
 of a captured one. Read next: `run.py`.
 """
 
@@ -31,35 +31,18 @@ def pattern(count: int, dtype: str) -> np.ndarray:
 
 
 class Ground:
-    """One piece of a device's memory, with a fenced place for each of its contents.
+    """One piece of a device's memory, and what it holds before a call."""
 
-    A content is a host array, or a `Spec` for a place that holds nothing but the pattern yet.
-    """
+    def __init__(self, device: Device, nbytes: int) -> None:
+        self.whole = device.empty((-(-nbytes // ITEMSIZE[WHOLE]),), WHOLE)
+        self.before = pattern(self.whole.size, WHOLE).view(np.uint8)
 
-    def __init__(self, device: Device, contents: Sequence[np.ndarray | Spec]) -> None:
-        self.places: list[Fenced] = []
-        specs = [_spec(content) for content in contents]
-        starts = _starts(specs, device.backend.caps.alignment)
-        end = starts[-1] + _nbytes(specs[-1]) + FENCE_BYTES
-        self._whole = device.empty((-(-end // ITEMSIZE[WHOLE]),), WHOLE)
-        self._before = pattern(self._whole.size, WHOLE).view(np.uint8)
-        for start, spec, content in zip(starts, specs, contents, strict=True):
-            place = Fenced(self, device, start, spec)
-            self._before[place.outer] = pattern(place.outer_size, spec.dtype).view(np.uint8)
-            if isinstance(content, np.ndarray):
-                self._before[place.inner] = content.reshape(-1).view(np.uint8)
-                if spec.dtype == "int32":
-                    place.array.note_ids(content)
-            self.places.append(place)
-        self._whole.upload(self._before.view(WHOLE))
+    def upload(self) -> None:
+        self.whole.upload(self.before.view(WHOLE))
 
     def now(self) -> np.ndarray:
         """All bytes of it, as they are at this moment."""
-        return self._whole.numpy().view(np.uint8)
-
-    def changes(self, now: np.ndarray) -> np.ndarray:
-        """Which of them differ from what they were at first."""
-        return now != self._before
+        return self.whole.numpy().view(np.uint8)
 
 
 class Fenced:
@@ -71,25 +54,32 @@ class Fenced:
         self.inner = slice(start, start + _nbytes(spec))  # bytes of the ground
         self.outer = slice(start - FENCE_BYTES, self.inner.stop + FENCE_BYTES)
         self.outer_size = (self.outer.stop - self.outer.start) // self.itemsize
-        self.array = Array(device, ground._whole.block, start, spec.shape, spec.dtype)
+        self.array = Array(device, ground.whole.block, start, spec.shape, spec.dtype)
 
-    @classmethod
-    def of(cls, device: Device, content: np.ndarray | Spec) -> Fenced:
-        """Alone in a ground of its own."""
-        return Ground(device, [content]).places[0]
+    def set(self, content: np.ndarray | Spec) -> None:
+        """What the ground holds here and around, once it is uploaded."""
+        words = pattern(self.outer_size, self.array.dtype)
+        self.ground.before[self.outer] = words.view(np.uint8)
+        if isinstance(content, np.ndarray):
+            self.ground.before[self.inner] = content.reshape(-1).view(np.uint8)
+            if self.array.dtype == "int32":
+                self.array.note_ids(content)
 
     def contents(self) -> np.ndarray:
         return self.array.numpy()
 
     def changed(self, now: np.ndarray | None = None) -> str:
         """What was written though it must not be: "", "the array itself", or where around it."""
-        differs = self.ground.changes(self.ground.now() if now is None else now)
+        differs = self._differs(now)
         inside = differs[self.inner].any()
         return self._stray(differs) or ("the array itself" if inside else "")
 
     def stray(self, now: np.ndarray | None = None) -> str:
         """Where the memory around the array was written: how many elements off its ends."""
-        return self._stray(self.ground.changes(self.ground.now() if now is None else now))
+        return self._stray(self._differs(now))
+
+    def _differs(self, now: np.ndarray | None) -> np.ndarray:
+        return (self.ground.now() if now is None else now) != self.ground.before
 
     def _stray(self, differs: np.ndarray) -> str:
         behind = np.flatnonzero(differs[self.inner.stop : self.outer.stop])
@@ -99,6 +89,22 @@ class Fenced:
         if ahead.size:
             return f"{(FENCE_BYTES - 1 - ahead[-1]) // self.itemsize + 1} elements before its start"
         return ""
+
+
+def fenced(device: Device, contents: Sequence[np.ndarray | Spec]) -> list[Fenced]:
+    """Places for all contents, one after the other in a ground of their own.
+
+    A content is a host array, or a `Spec` for a place that holds nothing but the pattern yet.
+    """
+    specs = [_spec(content) for content in contents]
+    starts = _starts(specs, device.backend.caps.alignment)
+    ground = Ground(device, starts[-1] + _nbytes(specs[-1]) + FENCE_BYTES)
+    places = []
+    for start, spec, content in zip(starts, specs, contents, strict=True):
+        places.append(Fenced(ground, device, start, spec))
+        places[-1].set(content)
+    ground.upload()
+    return places
 
 
 def _starts(specs: Sequence[Spec], alignment: int) -> list[int]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rinzler.conformance.case import Case
-from rinzler.conformance.fences import Fenced, Ground
+from rinzler.conformance.fences import Fenced, Ground, fenced
 from rinzler.conformance.oracle import Expected, expected, judge
 from rinzler.ops import OPS, Device, Spec, call, no_fused
 
@@ -146,11 +146,11 @@ def _laid(
     contents = [*hosts, *outs]
     present = [content for content in contents if content is not None]
     if together:
-        places = iter(Ground(device, present).places)
+        places = iter(fenced(device, present))
     else:
-        places = iter([Fenced.of(device, content) for content in present])
-    fenced = [None if content is None else next(places) for content in contents]
-    ins, written = fenced[: len(hosts)], fenced[len(hosts) :]
+        places = iter([fenced(device, [content])[0] for content in present])
+    laid = [None if content is None else next(places) for content in contents]
+    ins, written = laid[: len(hosts)], laid[len(hosts) :]
     if alias is not None:
         written[0] = ins[alias]
     return Laid(tuple(ins), tuple(written), alias)
@@ -167,21 +167,21 @@ def _attempt(
     where = "" if laid.alias is None else f" (written over {_input_name(case, laid.alias)})"
     failures = []
     now = laid.now()
-    for index, fenced in enumerate(laid.ins):
-        if fenced is None or index == laid.alias:
+    for index, x in enumerate(laid.ins):
+        if x is None or index == laid.alias:
             continue
-        what = fenced.changed(now[fenced.ground])
+        what = x.changed(now[x.ground])
         if what:
             failures.append(f"input {_input_name(case, index)}: {what} was written{where}")
     ratio = 0.0
-    for name, fenced, answer in zip(OPS[case.op].outputs, laid.outs, answers, strict=True):
-        if fenced is None or answer is None:
+    for name, y, answer in zip(OPS[case.op].outputs, laid.outs, answers, strict=True):
+        if y is None or answer is None:
             continue
-        verdict = judge(fenced.contents(), answer.values, answer.bound)
+        verdict = judge(y.contents(), answer.values, answer.bound)
         ratio = max(ratio, verdict.ratio)
         if not verdict.ok:
             failures.append(f"{name}{verdict}{where}")
-        stray = fenced.stray(now[fenced.ground])
+        stray = y.stray(now[y.ground])
         if stray:
             failures.append(f"{name}: memory {stray} was written{where}")
     return ratio, failures
