@@ -9,6 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+# What a validation may show.
+OVERFITTING = "overfitting"  # it lies above the training loss by more than `div_warn`
+RISING = "rising"  # it lies well above the best one
+STUCK = "not learning"  # the training loss is still that of guessing
+
+
+@dataclass(frozen=True)
+class Spike:
+    """A gradient far longer than those of the steps before."""
+
+    grad_norm: float
+    usual: float  # the median of the recent norms
+
 
 @dataclass(frozen=True)
 class Stepped:
@@ -19,6 +32,7 @@ class Stepped:
     lr: float  # the rate that was used
     grad_norm: float  # before clipping
     tokens_per_second: float
+    spike: Spike | None = None  # where there is something unusual about the norm
 
 
 @dataclass(frozen=True)
@@ -60,13 +74,15 @@ class NotSaved:
 
 @dataclass(frozen=True)
 class Diverging:
-    """Validation loss lies further above the training loss than `div_warn` allows."""
+    """A validation shows that something is wrong with the run."""
 
     step: int
     gap: float  # (validation − training) / training, in percent
     train_loss: float  # nats per token, the mean of the recent steps
     val_loss: float
-    critical: bool  # above `div_crit`: the run stops
+    critical: bool  # the gap is above `div_crit`: the run stops
+    kind: str  # OVERFITTING, RISING or STUCK
+    beside: float  # what the loss was held against: training's, the best one, that of guessing
 
 
 @dataclass(frozen=True)

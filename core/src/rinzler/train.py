@@ -13,18 +13,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from functools import partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-
 from rinzler import checkpoint
-from rinzler.autograd import no_grad
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import Sampling, TrainConfig
-from rinzler.data import Batches, Split, Tokenizer, windows
+from rinzler.data import Batches, Split, Tokenizer
 from rinzler.errors import CheckpointError, DivergenceError, NumericsError
 from rinzler.events import (
     CapturedStep,
@@ -39,11 +35,13 @@ from rinzler.events import (
 from rinzler.files import FILES, FileSystem
 from rinzler.generate import generate
 from rinzler.gpt import GPT
-from rinzler.guard import expect_finite, explain, explain_step
+from rinzler.guard import expect_finite, explain_step
+from rinzler.monitor import KEPT, divergence, spike
 from rinzler.optim import Optimizer, optimizer_of
 from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
 from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
 from rinzler.step import Step
+from rinzler.validation import mean_loss
 
 RECENT = 50  # steps whose mean loss is "the training loss" beside a validation
 
@@ -71,6 +69,8 @@ class Trainer:
             model, self.optimizer, config.batch_size, config.accumulate, config.clip_grad, capture
         )
         self.recent: deque[float] = deque(maxlen=RECENT)  # losses of the last steps
+        self.norms: deque[float] = deque(maxlen=KEPT)  # of the last gradients
+        self.spiked: int | None = None  # the last step whose norm was reported
         self.best: tuple[int, float] | None = None  # (step, loss) of the lowest validation
 
     @property
@@ -97,8 +97,11 @@ class Trainer:
                 f"lower --lr (now {lr:.3g}) or more --warmup-steps (now {self.config.warmup_steps})"
             )
         self.recent.append(loss)
+        unusual = spike(number + 1, norm, self.norms, self.spiked)
+        self.norms.append(norm)
+        self.spiked = number + 1 if unusual else self.spiked
         seconds = perf_counter() - start
-        return Stepped(number + 1, loss, lr, norm, self.tokens_per_step / seconds)
+        return Stepped(number + 1, loss, lr, norm, self.tokens_per_step / seconds, unusual)
 
     @property
     def captured(self) -> CapturedStep | None:
@@ -116,17 +119,16 @@ class Trainer:
         return Evaluated(self.steps, loss, count, final)
 
     def divergence(self, evaluated: Evaluated) -> Diverging | None:
-        """How far validation lies above training, if that is more than the settings allow.
-
-        A model that learns its text by heart gets better on it and worse on any other.
-        """
-        train_loss = sum(self.recent) / len(self.recent)
-        gap = 100.0 * (evaluated.loss - train_loss) / train_loss
-        most = self.config.div_crit
-        critical = most is not None and gap > most
-        if gap <= self.config.div_warn and not critical:
-            return None
-        return Diverging(evaluated.step, gap, train_loss, evaluated.loss, critical)
+        """What is wrong, as far as this validation shows it."""
+        return divergence(
+            evaluated,
+            sum(self.recent) / len(self.recent),
+            self.best[1] if self.best else None,
+            self.model.config.initial_loss,
+            warmup=self.config.warmup_steps,
+            warn=self.config.div_warn,
+            crit=self.config.div_crit,
+        )
 
     def judge(self, step: int, loss: float) -> bool:
         """Whether a validation in the course of training is the best so far; if so, remember it.
@@ -156,6 +158,8 @@ class Trainer:
             "tokenizer": self.tokenizer.to_json(),
             "training": self.config.to_json(),
             "recent_losses": list(self.recent),
+            "recent_norms": list(self.norms),
+            "spiked": self.spiked,
             "best": list(self.best) if self.best else None,
             "data": {"train_tokens": len(self.data.train), "val_tokens": len(self.data.val)},
         }
@@ -170,32 +174,9 @@ class Trainer:
         self.optimizer.load_state(moments, int(saved.meta["step"]))
         self.model.load(weights)
         self.recent.extend(saved.meta.get("recent_losses", ()))
+        self.norms.extend(saved.meta.get("recent_norms", ()))
+        self.spiked = saved.meta.get("spiked")
         self.best = (best[0], best[1]) if best else None
-
-
-def mean_loss(
-    model: GPT, tokens: np.ndarray, batch_size: int, most: int | None = None
-) -> tuple[float, int]:
-    """(mean loss in nats per token, how many were predicted) of `data.windows` over (N,) ids.
-
-    Leaves the model in eval mode. Raises NumericsError where the loss is not finite.
-    """
-    model.eval()
-    total, count = 0.0, 0
-    with no_grad():
-        for inputs, targets in windows(tokens, batch_size, model.config.context, most):
-            batch = model.ids(inputs), model.ids(targets)
-            loss = model.loss(*batch).item()
-            count += targets.size
-            if not isfinite(loss):
-                why = explain(model, partial(model.loss, *batch))
-                raise NumericsError(
-                    f"validation: the loss over {count} tokens is {loss:.4g}. {why}. Take an "
-                    "earlier checkpoint, at a lower rate: "
-                    "rinzler-train --init RUN/step-NNNNNN.safetensors --lr RATE"
-                )
-            total += loss * targets.size
-    return total / count, count
 
 
 def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:

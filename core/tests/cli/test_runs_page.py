@@ -25,7 +25,10 @@ def rows(page: str, heading: str) -> dict[str, str]:
     return dict(re.findall(r"^\| `([\w.-]+)` \| (.*) \|$", section, re.MULTILINE))
 
 
-def test_every_event_and_every_key(page: str, shell, full_until) -> None:
+def test_every_event_and_every_key(
+    page: str, shell, full_until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rinzler.monitor.TIMES", 0.5)  # or no gradient would be worth a line
     Path("one.txt").write_text("abcdefghij" * 30 + "zyxwvutsrq" * 4, encoding="utf-8")
     full_until(6)
     _, first, _ = shell.train("one.txt", "--json", steps=60, vocab_size=2)

@@ -15,7 +15,16 @@ from rinzler.cli.invocation import Invocation
 from rinzler.cli.needs import Needs, Pace
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
-from rinzler.events import CapturedStep, Diverging, Evaluated, NotSaved, Saved
+from rinzler.events import (
+    RISING,
+    STUCK,
+    CapturedStep,
+    Diverging,
+    Evaluated,
+    NotSaved,
+    Saved,
+    Stepped,
+)
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
@@ -142,9 +151,26 @@ def validation_line(event: Evaluated, plan: Plan) -> Line:
 
 
 def divergence_line(event: Diverging) -> Line:
+    where, loss = f"step {event.step:,}", f"{event.val_loss:.3f}"
+    if event.kind == RISING:
+        text = f"validation is at {loss}, and was at {event.beside:.3f}: the loss rises again"
+        return "diverging", f"{where} · {text}; a lower --lr, or --cosine, would keep it down"
+    if event.kind == STUCK:
+        text = f"training loss {event.train_loss:.3f}, and guessing costs {event.beside:.3f}"
+        return "diverging", f"{where} · {text}: it does not learn; try --lr 0.001, or other text"
     advice = "it learns the text by heart: add text, or --dropout 0.1"
-    where = f"step {event.step:,} · validation lies {event.gap:.0f} % above training"
-    return "diverging", f"{where} ({event.val_loss:.3f} and {event.train_loss:.3f}): {advice}"
+    where = f"{where} · validation lies {event.gap:.0f} % above training"
+    return "diverging", f"{where} ({loss} and {event.train_loss:.3f}): {advice}"
+
+
+def spike_line(event: Stepped, limit: float | None) -> list[Line]:
+    """A line for a step with an unusual gradient, none for any other."""
+    found = event.spike
+    if found is None:
+        return []
+    clipped = f"; clipped to {limit:g}" if limit is not None else "; --clip-grad 1 would shorten it"
+    text = f"the gradient's norm is {found.grad_norm:.3g}, and {found.usual:.3g} is usual"
+    return [("spike", f"step {event.step:,} · {text}{clipped}")]
 
 
 def saved_line(event: Saved) -> Line:

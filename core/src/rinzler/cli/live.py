@@ -26,6 +26,7 @@ from rinzler.cli.lines import (
     plan_lines,
     sample_text,
     saved_line,
+    spike_line,
     validation_line,
 )
 from rinzler.cli.plan import Plan
@@ -75,6 +76,8 @@ class LiveReporter(Listener):
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
             self._stepped(event)
+            for line in spike_line(event, self.plan.training.clip_grad):
+                self._print(line, "yellow")
         elif isinstance(event, Evaluated):
             self._print(validation_line(event, self.plan), "bold")
         elif isinstance(event, Saved):

@@ -17,7 +17,8 @@ from typing import Any
 from rinzler.files import FILES, FileSystem
 from rinzler.footprint import Footprint, footprint
 from rinzler.ops import ITEMSIZE
-from rinzler.train import Trainer, mean_loss
+from rinzler.train import Trainer
+from rinzler.validation import mean_loss
 
 ENTRY = 210  # bytes of a checkpoint's header for a tensor: name, shape, place, digest
 TRIED = 5  # steps that are timed: two that are recorded, and three as all others will be

@@ -10,7 +10,8 @@ One object per line, in the order of events. Keys, besides "event":
     sample      step text
     checkpoint  step path bytes
     not_saved   step path reason                        the run goes on
-    divergence  step gap train_loss val_loss critical   gap in percent of the training loss
+    spike       step grad_norm usual   after the step with an unusual gradient
+    divergence  step gap train_loss val_loss critical kind beside   gap in percent
     end         steps seconds tokens_per_second val_loss val_bpb checkpoint stopped_by
 
 That a step was captured is no line: it changes none of the others. Losses are in nats per token,
@@ -53,6 +54,11 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     }
 
 
+def step_facts(event: Stepped) -> dict[str, Any]:
+    """A step in numbers."""
+    return {name: value for name, value in asdict(event).items() if name != "spike"}
+
+
 class JsonLines(Listener):
     """One JSON object per event, to whoever takes a line."""
 
@@ -66,7 +72,9 @@ class JsonLines(Listener):
 
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
-            self._line("step", **asdict(event))
+            self._line("step", **step_facts(event))
+            if event.spike:
+                self._line("spike", step=event.step, **asdict(event.spike))
         elif isinstance(event, Evaluated):
             bits = self.plan.bits_per_byte(event.loss)
             self._line(
@@ -134,7 +142,7 @@ class PluginEvents(Listener):
 
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
-            emit("rinzler_step_end", run=self.run, **asdict(event))
+            emit("rinzler_step_end", run=self.run, **step_facts(event))
         elif isinstance(event, Evaluated):
             bits = self.plan.bits_per_byte(event.loss)
             metrics = {"val_loss": event.loss, "val_bpb": bits}

@@ -22,6 +22,7 @@ from rinzler.cli.lines import (
     plan_lines,
     sample_text,
     saved_line,
+    spike_line,
     validation_line,
 )
 from rinzler.cli.plan import Plan
@@ -123,6 +124,8 @@ class PlainReporter(Listener):
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
             self._stepped(event)
+            for line in spike_line(event, self.plan.training.clip_grad):
+                say(aligned(line))
         elif isinstance(event, Evaluated):
             say(aligned(validation_line(event, self.plan)))
         elif isinstance(event, Saved):
