@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,18 +85,61 @@ def test_settings_are_readable_json_in_utf8(tmp_path: Path) -> None:
         rundir.write_settings(tmp_path / "gone", {})
 
 
-def test_a_file_that_cannot_grow_costs_one_note_and_no_run(
+def test_a_file_that_cannot_grow_costs_a_note_and_no_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = rundir.RunFile(tmp_path / "log.jsonl")
+    file = rundir.RunFile(tmp_path / "gone" / "log.jsonl")
     file.append("a\n")
     file.append("b\n")
-    assert file.path.read_text(encoding="utf-8") == "a\nb\n"
-    broken = rundir.RunFile(tmp_path / "gone" / "log.jsonl")
-    broken.append("a\n")
-    broken.append("b\n")
-    note = "cannot be written (No such file or directory); the run goes on without\n"
-    assert capsys.readouterr().err == f"note: {broken.path} {note}"
+    note = "cannot be written (No such file or directory); the run goes on, lines wait\n"
+    assert capsys.readouterr().err == f"note: {file.path} {note}"
+    file.path.parent.mkdir()
+    file.append("c\n")
+    file.append("d\n")
+    assert capsys.readouterr().err == f"note: {file.path} can be written again\n"
+    assert file.path.read_bytes() == b"a\nb\nc\nd\n"
+    file.sync()
+
+
+def test_lines_that_wait_are_not_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rundir, "WAITING", 5)
+    file = rundir.RunFile(tmp_path / "gone" / "log.jsonl")
+    for line in ("one\n", "two\n", "three\n"):
+        file.append(line)
+    file.path.parent.mkdir()
+    file.append("four\n")
+    file.append("five\n")
+    assert file.path.read_bytes() == b"one\ntwo\nfive\n"
+
+
+@pytest.mark.parametrize("also_truncating", [False, True])
+def test_a_line_that_a_full_disk_cuts_short_is_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, also_truncating: bool
+) -> None:
+    class Full(io.FileIO):
+        """A file on a disk that has room for three bytes more."""
+
+        def write(self, data: Any) -> int:
+            if len(data) <= 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(bytes(data)[:3])
+
+        def truncate(self, size: int | None = None) -> int:
+            if also_truncating:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().truncate(size)
+
+    file = rundir.RunFile(tmp_path / "log.jsonl")
+    file.append("first\n")
+    left = b"first\nsecond" if also_truncating else b"first\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda path, mode, buffering=-1: Full(path, mode))
+        file.append("second\n")
+        assert file.path.read_bytes() == left
+    file.append("third\n")
+    assert file.path.read_bytes() == b"first\nsecond\nthird\n"
 
 
 def test_the_newest_run_is_the_one_that_saved_last(tmp_path: Path) -> None:

@@ -115,7 +115,13 @@ class MetricsFile(JsonLines):
     """The same in a file that can be read while the run goes on."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(RunFile(path).append)
+        self.file = RunFile(path)
+        super().__init__(self.file.append)
+
+    def happened(self, event: Event) -> None:
+        super().happened(event)
+        if isinstance(event, Saved):  # a run that goes on from there needs the lines before it
+            self.file.sync()
 
 
 class SamplesFile(Listener):

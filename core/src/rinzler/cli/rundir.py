@@ -13,8 +13,10 @@ get two numbers. Leaves out: the lock (`lock.py`). Read next: `records.py`.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ RUNS = Path("runs")
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 SAMPLES = "samples.txt"
+WAITING = 1 << 20  # characters of lines that wait for a file that cannot be written
 NEEDED: Mapping[str, Mapping[str, type]] = {  # of config.json, to go on with a run
     "corpus": {
         **{"name": str, "texts": list, "directory": str, "sha256": list, "val_fraction": float},
@@ -113,21 +116,51 @@ def read_settings(folder: Path) -> dict[str, Any]:
 
 
 class RunFile:
-    """A file that grows with the run. It may fail without ending a night's training."""
+    """A file that grows with the run, and may fail without ending a night's training.
+
+    What cannot be written waits, WAITING characters of it at most, and is tried again with each new
+    line. A line is never left torn: a program that follows the file would stumble over it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.works = True
+        self.waiting = ""
+        self.torn_at: int | None = None  # where whole lines end, if a piece of one may follow
 
     def append(self, text: str) -> None:
-        if not self.works:
-            return
+        first = not self.waiting
+        if len(self.waiting) < WAITING:
+            self.waiting += text
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(text)
+            self._write(self.waiting.encode("utf-8"))
         except OSError as error:
-            self.works = False
-            say(f"note: {self.path} cannot be written ({error.strerror}); the run goes on without")
+            if first:
+                reason = error.strerror or error
+                say(f"note: {self.path} cannot be written ({reason}); the run goes on, lines wait")
+            return
+        self.waiting = ""
+        if not first:
+            say(f"note: {self.path} can be written again")
+
+    def sync(self) -> None:
+        """Make what was written last through a power cut, as far as the system can."""
+        with suppress(OSError), self.path.open("ab") as file:
+            os.fsync(file.fileno())
+
+    def _write(self, data: bytes) -> None:
+        with self.path.open("ab", buffering=0) as file:
+            if self.torn_at is not None:
+                file.truncate(self.torn_at)
+            self.torn_at = file.seek(0, os.SEEK_END)
+            rest = memoryview(data)
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(self.torn_at)
+                raise
+        self.torn_at = None
 
 
 def newest_run(runs: Path = RUNS) -> Path | None:
