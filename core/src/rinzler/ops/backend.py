@@ -33,6 +33,7 @@ class Caps:
     alignment: int = 64  # bytes: every offset given to `view` is a multiple of it
     device_text: str = ""  # for people: "AMD EPYC, 2 threads, OpenBLAS"
     deterministic: bool = True  # the same call twice gives the same bits
+    software: bool = False  # a GPU in name only, the CPU computes: taken where it is named
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,14 @@ class Backend(ABC):
     def facts(self) -> Sequence[Fact]:
         """What `rinzler doctor` and `rinzler backends -v` show, and nothing else; optional."""
         return ()
+
+    def tunables(self) -> Mapping[str, Sequence[str]]:
+        """Variables of the environment that this backend reads when it is opened, each with values
+        that may be faster than its default on some machine; optional.
+
+        `rinzler-autotune` tries them, one at a time, and `rinzler-train` sets what it found.
+        """
+        return {}
 
     def warmup(self) -> Mapping[str, Callable[[], object]]:
         """What would take time at its first use: names, and calls that do it now; optional.

@@ -1,0 +1,269 @@
+"""Who is measured, how often, and who is dropped.
+
+    1. every place is opened, and its first steps compared with the reference: wrong is out
+    2. each takes steps with its likeliest setting; those far behind the best get no further
+    3. the other settings of those that are left, one after the other; losers are dropped at once
+    4. survivors in turns, until no two are left that could still change places, or time is up
+
+In turns, because machines are noisy in stretches: what disturbs one of them disturbs its neighbour
+in the list as well. Pace is the median of all steps of a candidate, in tokens a second.
+Read next: `store.py`.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from rinzler.autotune.grid import Cell, Place, Survey, cells
+from rinzler.autotune.parity import Reference
+from rinzler.autotune.trial import Trial, TrialFailed
+from rinzler.autotune.workload import Workload
+
+FAR = 2.5  # times slower with its likeliest setting: no setting of it will win
+BEHIND = 1.25  # times slower in its first window: dropped
+FINALISTS = 6  # processes that live at a time
+WINDOW_STEPS = 3  # of a window, at least
+
+
+@dataclass(frozen=True)
+class Rigor:
+    """How much is tried, and how long each candidate is measured at a time."""
+
+    seconds: float  # of everything, unless said otherwise
+    window: float  # of one measurement
+    rounds: int  # in which survivors take turns
+    batches: int  # sizes of batches
+    thorough: bool  # every power of two of threads
+    deadline: float  # of one answer
+
+
+RIGORS = {
+    "quick": Rigor(50.0, 0.3, 2, 2, False, 25.0),
+    "normal": Rigor(240.0, 1.0, 4, 4, False, 60.0),
+    "thorough": Rigor(1200.0, 2.0, 8, 8, True, 240.0),
+}
+
+
+@dataclass(eq=False)
+class Row:
+    """A candidate and what came of it."""
+
+    cell: Cell
+    device: str = ""
+    state: str = "waiting"  # measured, dropped, failed, skipped
+    reason: str = ""
+    parity: float | None = None
+    opening: float = 0.0  # seconds until the backend was there
+    compiling: float = 0.0  # seconds until the first replay: compiled, recorded, planned
+    tokens: int = 0  # of one step
+    times: list[float] = field(default_factory=list)  # seconds of each step
+    peak: int | None = None  # bytes of its process
+    device_peak: int = 0  # bytes that its arrays took
+
+    @property
+    def pace(self) -> float:
+        """Tokens a second, by the median step."""
+        return self.tokens / statistics.median(self.times) if self.times else 0.0
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles of its steps, as a share of the median."""
+        if len(self.times) < 4:
+            return 0.0
+        low, middle, high = statistics.quantiles(self.times, n=4)
+        return (high - low) / 2 / middle
+
+    @property
+    def error(self) -> float:
+        """How far the median itself may be off: the spread over √n, 1.25 times (normal noise)."""
+        return 1.25 * self.spread / max(1, len(self.times)) ** 0.5
+
+    @property
+    def ranked(self) -> bool:
+        return bool(self.times) and self.state in ("measured", "dropped")
+
+
+class Tuner:
+    """One search. `rows` holds what is known at any time; `changed` is called when it grows."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        places: Sequence[Place],
+        threads: Sequence[int],
+        sizes: Sequence[tuple[int, int]],
+        rigor: Rigor,
+        seconds: float | None = None,
+        changed: Callable[[Row], None] = lambda row: None,
+    ) -> None:
+        self.workload = workload
+        self.places = places
+        self.threads = threads
+        self.sizes = sizes
+        self.rigor = rigor
+        self.changed = changed
+        self.rows: list[Row] = []
+        self._ends = monotonic() + (rigor.seconds if seconds is None else seconds)
+        self._trials: dict[Row, Trial] = {}
+        self._reference = Reference(workload)
+
+    @property
+    def best(self) -> Row | None:
+        """The fastest of those that were measured to the end."""
+        done = [row for row in self.rows if row.state == "measured"]
+        return max(done, key=lambda row: row.pace, default=None)
+
+    def run(self) -> list[Row]:
+        """Search; returns all rows, the fastest first, what failed or was skipped last."""
+        with ExitStack() as held:
+            held.callback(self._close_all)
+            surveys = [each for place in self.places if (each := self._survey(place))]
+            leads = [(each, *self._first(each)) for each in surveys]
+            for survey, lead, others in leads:
+                if self._too_slow(lead, FAR):
+                    self._drop(lead, "far behind")
+                    continue
+                for cell in others:
+                    self._try(cell, survey)
+            self._play_off()
+            for row in self._trials:
+                row.state = "measured"
+                self.changed(row)
+        return sorted(self.rows, key=lambda row: (not row.ranked, -row.pace))
+
+    # --- one candidate ------------------------------------------------------------------------
+
+    def _survey(self, place: Place) -> Survey | None:
+        """Open a place and compare its numbers; None, and a row that says why, if that fails."""
+        if place.reason:
+            self._out(place, "skipped", place.reason)
+            return None
+        with Trial() as trial:
+            try:
+                opened = self._ask(trial, do="open", backend=place.name, threads=None)
+                if opened["software"] and ":" not in place.name:
+                    self._out(place, "skipped", f"{opened['device']}: software, name it to try it")
+                    return None
+                parity = self._reference.deviation(place, lambda **ask: self._ask(trial, **ask))
+            except TrialFailed as error:
+                self._out(place, "failed", str(error))
+                return None
+        tunables = tuple((name, tuple(values)) for name, values in opened["tunables"].items())
+        return Survey(
+            place, opened["device"], opened["threaded"], opened["seconds"], parity, tunables
+        )
+
+    def _first(self, survey: Survey) -> tuple[Row, list[Cell]]:
+        lead, *others = cells(survey, self.threads, self.sizes)
+        return self._try(lead, survey), others
+
+    def _try(self, cell: Cell, survey: Survey) -> Row:
+        """Start a candidate and measure it once."""
+        row = Row(cell, survey.device, parity=survey.parity, opening=survey.seconds)
+        self.rows.append(row)
+        if self._left() <= 0:
+            row.state, row.reason = "skipped", "no time left"
+            self.changed(row)
+            return row
+        trial = Trial(dict(cell.tunables))
+        self._trials[row] = trial
+        try:
+            opened = self._ask(trial, do="open", backend=cell.place.name, threads=cell.threads)
+            row.device, row.opening = opened["device"], opened["seconds"]
+            workload = cell.workload(self.workload)
+            row.compiling = self._ask(trial, do="prepare", workload=workload.to_json())["seconds"]
+            row.tokens = workload.sequences * workload.model.context
+            self._measure(row)
+        except TrialFailed as error:
+            self._fail(row, error)
+            return row
+        if self._too_slow(row, BEHIND):
+            self._drop(row, "behind in its first window")
+        else:
+            self._make_room()
+        self.changed(row)
+        return row
+
+    def _measure(self, row: Row) -> None:
+        answer = self._ask(
+            self._trials[row], do="measure", seconds=self.rigor.window, least=WINDOW_STEPS
+        )
+        row.times += answer["times"]
+        row.peak, row.device_peak = answer["peak"], answer["device_peak"]
+
+    def _ask(self, trial: Trial, **request: Any) -> dict[str, Any]:
+        return trial.ask(self.rigor.deadline, **request)
+
+    # --- the field ----------------------------------------------------------------------------
+
+    def _play_off(self) -> None:
+        """Turns, until the order is clear or time is up."""
+        for _ in range(self.rigor.rounds):
+            if len(self._trials) < 2:
+                return
+            for row in self._by_pace():
+                if self._left() <= 0:
+                    return
+                try:
+                    self._measure(row)
+                except TrialFailed as error:
+                    self._fail(row, error)
+                self.changed(row)
+            best = self._by_pace()[0] if self._trials else None
+            for row in list(self._trials):
+                if best and row is not best and _clearly_slower(row, best):
+                    self._drop(row, "slower")
+
+    def _by_pace(self) -> list[Row]:
+        return sorted(self._trials, key=lambda row: -row.pace)
+
+    def _too_slow(self, row: Row, times: float) -> bool:
+        fastest = max((each.pace for each in self._trials), default=0.0)
+        return row in self._trials and row.pace * times < fastest
+
+    def _make_room(self) -> None:
+        for row in self._by_pace()[FINALISTS:]:
+            self._drop(row, "behind")
+
+    def _left(self) -> float:
+        return self._ends - monotonic()
+
+    # --- who is out ---------------------------------------------------------------------------
+
+    def _out(self, place: Place, state: str, reason: str) -> None:
+        """A place without a candidate."""
+        row = Row(Cell(place, None, *self.sizes[0]), state=state, reason=reason)
+        self.rows.append(row)
+        self.changed(row)
+
+    def _fail(self, row: Row, error: TrialFailed) -> None:
+        self._end(row, "failed", str(error))
+
+    def _drop(self, row: Row, reason: str) -> None:
+        self._end(row, "dropped", reason)
+
+    def _end(self, row: Row, state: str, reason: str) -> None:
+        row.state, row.reason = state, reason
+        trial = self._trials.pop(row, None)
+        if trial:
+            trial.close()
+        self.changed(row)
+
+    def _close_all(self) -> None:
+        for trial in self._trials.values():
+            trial.close()
+
+
+def _clearly_slower(row: Row, best: Row) -> bool:
+    """Whether noise alone would not explain the distance: two errors on each side."""
+    return row.pace * (1 + 2 * row.error) < best.pace * (1 - 2 * best.error)
+
+
+def finished(rows: Sequence[Row]) -> Iterator[Row]:
+    """Those with a pace, the fastest first."""
+    return (row for row in sorted(rows, key=lambda row: -row.pace) if row.ranked)
