@@ -13,7 +13,7 @@ Read next: `store.py`.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from time import monotonic
@@ -25,7 +25,9 @@ from rinzler.autotune.trial import Trial, TrialFailed
 from rinzler.autotune.workload import Workload
 
 FAR = 2.5  # times slower with its likeliest setting: no setting of it will win
-BEHIND = 1.25  # times slower in its first window: dropped
+BEHIND = 1.5  # times slower in its first window: dropped, whatever the noise
+ROUNDS = 2  # of turns, at least, before anybody is dropped for less
+CLOSE = 0.97  # of the best pace: too little to choose by
 FINALISTS = 6  # processes that live at a time
 WINDOW_STEPS = 3  # of a window, at least
 
@@ -40,6 +42,7 @@ class Rigor:
     batches: int  # sizes of batches
     thorough: bool  # every power of two of threads
     deadline: float  # of one answer
+    steps: int = WINDOW_STEPS  # of one measurement, at least
 
 
 RIGORS = {
@@ -61,14 +64,19 @@ class Row:
     opening: float = 0.0  # seconds until the backend was there
     compiling: float = 0.0  # seconds until the first replay: compiled, recorded, planned
     tokens: int = 0  # of one step
-    times: list[float] = field(default_factory=list)  # seconds of each step
+    windows: list[list[float]] = field(default_factory=list)  # seconds of each step, by turn
     peak: int | None = None  # bytes of its process
     device_peak: int = 0  # bytes that its arrays took
 
     @property
+    def times(self) -> list[float]:
+        """Seconds of each step."""
+        return [seconds for window in self.windows for seconds in window]
+
+    @property
     def pace(self) -> float:
         """Tokens a second, by the median step."""
-        return self.tokens / statistics.median(self.times) if self.times else 0.0
+        return self.tokens / statistics.median(self.times) if self.windows else 0.0
 
     @property
     def spread(self) -> float:
@@ -79,13 +87,8 @@ class Row:
         return (high - low) / 2 / middle
 
     @property
-    def error(self) -> float:
-        """How far the median itself may be off: the spread over √n, 1.25 times (normal noise)."""
-        return 1.25 * self.spread / max(1, len(self.times)) ** 0.5
-
-    @property
     def ranked(self) -> bool:
-        return bool(self.times) and self.state in ("measured", "dropped")
+        return bool(self.windows) and self.state in ("measured", "dropped")
 
 
 class Tuner:
@@ -98,7 +101,6 @@ class Tuner:
         threads: Sequence[int],
         sizes: Sequence[tuple[int, int]],
         rigor: Rigor,
-        seconds: float | None = None,
         changed: Callable[[Row], None] = lambda row: None,
     ) -> None:
         self.workload = workload
@@ -108,7 +110,7 @@ class Tuner:
         self.rigor = rigor
         self.changed = changed
         self.rows: list[Row] = []
-        self._ends = monotonic() + (rigor.seconds if seconds is None else seconds)
+        self._ends = monotonic() + rigor.seconds
         self._trials: dict[Row, Trial] = {}
         self._reference = Reference(workload)
 
@@ -191,9 +193,9 @@ class Tuner:
 
     def _measure(self, row: Row) -> None:
         answer = self._ask(
-            self._trials[row], do="measure", seconds=self.rigor.window, least=WINDOW_STEPS
+            self._trials[row], do="measure", seconds=self.rigor.window, least=self.rigor.steps
         )
-        row.times += answer["times"]
+        row.windows.append(answer["times"])
         row.peak, row.device_peak = answer["peak"], answer["device_peak"]
 
     def _ask(self, trial: Trial, **request: Any) -> dict[str, Any]:
@@ -203,7 +205,7 @@ class Tuner:
 
     def _play_off(self) -> None:
         """Turns, until the order is clear or time is up."""
-        for _ in range(self.rigor.rounds):
+        for turn in range(1, self.rigor.rounds + 1):
             if len(self._trials) < 2:
                 return
             for row in self._by_pace():
@@ -214,10 +216,10 @@ class Tuner:
                 except TrialFailed as error:
                     self._fail(row, error)
                 self.changed(row)
-            best = self._by_pace()[0] if self._trials else None
-            for row in list(self._trials):
-                if best and row is not best and _clearly_slower(row, best):
-                    self._drop(row, "slower")
+            ranking = self._by_pace()
+            for row in ranking[1:] if turn >= ROUNDS else ():
+                if _always_slower(row, ranking[0], turn):
+                    self._drop(row, "slower in every turn")
 
     def _by_pace(self) -> list[Row]:
         return sorted(self._trials, key=lambda row: -row.pace)
@@ -259,11 +261,14 @@ class Tuner:
             trial.close()
 
 
-def _clearly_slower(row: Row, best: Row) -> bool:
-    """Whether noise alone would not explain the distance: two errors on each side."""
-    return row.pace * (1 + 2 * row.error) < best.pace * (1 - 2 * best.error)
+def _always_slower(row: Row, best: Row, turns: int) -> bool:
+    """Slower in each of the last turns, side by side, and by more than would decide anything.
 
-
-def finished(rows: Sequence[Row]) -> Iterator[Row]:
-    """Those with a pace, the fastest first."""
-    return (row for row in sorted(rows, key=lambda row: -row.pace) if row.ranked)
+    The steps of one turn share their noise, so their number says nothing: turns are what counts.
+    """
+    pairs = zip(row.windows[-turns:], best.windows[-turns:], strict=True)
+    pace = best.tokens / row.tokens  # candidates may differ in how much a step holds
+    slower = all(
+        statistics.median(mine) * pace > statistics.median(theirs) for mine, theirs in pairs
+    )
+    return slower and row.pace < CLOSE * best.pace

@@ -8,6 +8,7 @@ Leaves out: what to suggest (`lines.py`). Read next: `lines.py`.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -51,8 +52,17 @@ class Invocation:
 
     def other(self, command: str, arguments: Sequence[str]) -> str:
         """Another command, started as this one was: other("generate", ["runs/notes-001"])."""
-        program = self.program[: -len("train")] + command
-        return typed([*program.split(), *arguments])
+        return typed([*self.as_command(command).program.split(), *arguments])
+
+    def as_command(self, command: str) -> Invocation:
+        """The same words to another command: rinzler-train for rinzler-autotune."""
+        start = re.match(r".*[- ]", self.program)
+        return Invocation((start[0] if start else "") + command, self.arguments)
+
+    def without(self, *switches: str) -> Invocation:
+        """The same without flags that take no value."""
+        kept = tuple(word for word in self.arguments if word not in switches)
+        return Invocation(self.program, kept)
 
     def resume(self, run: Path, *more: str) -> str:
         """The command that goes on with a run, on the backend that was typed."""

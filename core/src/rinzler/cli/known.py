@@ -36,9 +36,10 @@ class Known:
     """Every setting by its name, and what may be meant by a name that is none."""
 
     def __init__(self, arguments: Iterable[Argument], why_unknown: WhyUnknown) -> None:
-        shown = [each for each in arguments if each.show]
-        self.texts = [each for each in shown if each.index is not None]
-        self.settings = {name_of(each): each for each in shown if each.index is None}
+        # A record is no setting, its fields are; some commands take flags that they do not show.
+        read = [each for each in arguments if each.parse and not each.children]
+        self.texts = [each for each in read if each.index is not None]
+        self.settings = {name_of(each): each for each in read if each.index is None}
         self.tables = {table_of(each) for each in self.settings.values()}
         self.why_unknown = why_unknown
 

@@ -13,6 +13,7 @@ import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from rinzler.cli.signals import LeaveNow
@@ -32,9 +33,12 @@ SUMMARIES = {
     "eval": "say how well a trained model predicts a text",
     "backends": "list every backend and plugin, its state, and why it is in it",
     "doctor": "say what there is on this machine, and what holds it back",
+    "autotune": "find the fastest backend, device, threads and batch for a model here",
     "warmup": "let a backend compile now what it would compile at its first use",
 }
 FUNCTIONS = {"eval": "evaluate"}  # where the command's name means something else in Python
+MODULES = {"autotune": "rinzler.cli.tuning"}  # of commands that do not stand in `commands.py`
+LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too
 
 
 def main() -> int:
@@ -54,6 +58,11 @@ def generate_main() -> int:
     return _guarded(lambda: _run("rinzler-generate", "generate", sys.argv[1:]))
 
 
+def autotune_main() -> int:
+    """`rinzler-autotune …`"""
+    return _guarded(lambda: _run("rinzler-autotune", "autotune", sys.argv[1:]))
+
+
 def _choose(program: str, tokens: Sequence[str]) -> int:
     name = tokens[0] if tokens else "--help"
     if name in SUMMARIES:
@@ -70,15 +79,16 @@ def _choose(program: str, tokens: Sequence[str]) -> int:
 
 
 def _run(program: str, name: str, tokens: Sequence[str]) -> int:
-    from rinzler.cli import commands, parsing
+    from rinzler.cli import parsing
 
     options = tokens[: tokens.index("--")] if "--" in tokens else tokens
     if "--version" in options:
         sys.stdout.write(_version())
         return EXIT_OK
-    command: parsing.Command = getattr(commands, FUNCTIONS.get(name, name))
+    module = import_module(MODULES.get(name, "rinzler.cli.commands"))
+    command: parsing.Command = getattr(module, FUNCTIONS.get(name, name))
     hints: dict[str, parsing.WhyUnknown] = {}
-    if name == "train":
+    if name in LAYERED:
         from rinzler.cli.extras import with_plugin_options
         from rinzler.cli.invocation import spelt_out
         from rinzler.plugins import why_no_option
@@ -93,7 +103,7 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
         sys.stdout.write(render_help(app, command, program))
         return EXIT_OK
     layers = None
-    if name == "train":
+    if name in LAYERED:
         from rinzler.cli.settings import Layers
 
         layers = Layers(os.environ, why_no_option)

@@ -1,0 +1,139 @@
+"""What `rinzler-autotune` shows: the table of candidates, moving on a terminal, plain elsewhere.
+
+    BACKEND    DEVICE                  THREADS  BATCH  PASSES  TOK/S   ±%  PEAK MB  ONCE S
+    numba *    x86_64, 2 threads …           2      8       1  78,175   2      176     1.4
+
+Pure functions of rows but for `live_table`. Leaves out: where the rows come from (`autotune.py`).
+Read next: `preferring.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rinzler.autotune import Row, Tuner, Workload
+from rinzler.cli.words import duration, plural
+
+COLUMNS = (
+    *("BACKEND", "DEVICE", "THREADS", "BATCH", "PASSES", "TOK/S", "±%", "PEAK MB", "ONCE S"),
+    "STATE",
+)
+NUMBERS = frozenset({2, 3, 4, 5, 6, 7, 8})  # columns that stand to the right
+DEVICE_WIDTH = 28
+
+
+def heading(workload: Workload, rigor: str, seconds: float) -> str:
+    model, training = workload.model, workload.training
+    return (
+        f"model      {plural(model.layers, 'layer')} x {model.d_model} · {plural(model.heads, 'head')} · context "
+        f"{model.context} · {workload.dtype}\n"
+        f"batch      {workload.sequences} sequences an update · {training.optimizer}\n"
+        f"search     {rigor}, at most about {duration(seconds)}"
+    )
+
+
+def cells(row: Row, best: Row | None = None) -> tuple[str, ...]:
+    """One line of the table."""
+    cell = row.cell
+    measured = bool(row.windows)
+    device = row.device
+    if len(device) > DEVICE_WIDTH:
+        device = device[: DEVICE_WIDTH - 1] + "…"
+    peak = row.peak or row.device_peak
+    return (
+        f"{cell.place.name} *" if row is best else cell.place.name,
+        device,
+        "" if cell.threads is None else str(cell.threads),
+        str(cell.batch_size) if measured else "",
+        str(cell.accumulate) if measured else "",
+        f"{row.pace:,.0f}" if measured else "",
+        f"{100 * row.spread:.0f}" if measured else "",
+        f"{peak / 1e6:,.0f}" if peak else "",
+        f"{row.opening + row.compiling:.1f}" if measured else "",
+        state(row),
+    )
+
+
+def state(row: Row) -> str:
+    """What came of it, in words."""
+    if row.state in ("failed", "skipped"):
+        return f"{row.state}: {row.reason}"
+    own = "".join(f" {name}={value}" for name, value in row.cell.tunables)
+    parity = "no reference" if row.parity is None else f"parity {row.parity:.0e}"
+    dropped = f", dropped: {row.reason}" if row.state == "dropped" else ""
+    waiting = ", …" if row.state == "waiting" else ""
+    return f"{parity}{own}{dropped}{waiting}"
+
+
+def line(row: Row) -> str:
+    """A candidate that is settled, on a line of its own."""
+    return " · ".join(cell for cell in cells(row) if cell)
+
+
+def table(rows: Sequence[Row], best: Row | None) -> str:
+    """All of them in columns, as text that ends with a newline."""
+    return columns(COLUMNS, [cells(row, best) for row in rows], NUMBERS)
+
+
+def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: frozenset[int]) -> str:
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    lines = []
+    for row in (titles, *rows):
+        padded = [
+            text.rjust(width) if index in numbers else text.ljust(width)
+            for index, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def stored_lines(records: Sequence[dict[str, Any]], stale: Sequence[tuple[str, ...]]) -> str:
+    """Rows that were measured before, the fastest first."""
+    titles = ("BACKEND", "THREADS", "BATCH", "PASSES", "TOK/S", "±%", "WHEN", "STATE")
+    pairs = sorted(
+        zip(records, stale, strict=True), key=lambda pair: -pair[0].get("tokens_per_second", 0.0)
+    )
+    rows = [_stored(record, reasons) for record, reasons in pairs]
+    return columns(titles, rows, frozenset({1, 2, 3, 4, 5}))
+
+
+def _stored(record: dict[str, Any], stale: tuple[str, ...]) -> tuple[str, ...]:
+    pace = record.get("tokens_per_second") or 0.0
+    reason = f": {record['reason']}" if record.get("reason") else ""
+    old = f" · stale: {'; '.join(stale)}" if stale else ""
+    return (
+        record["backend"],
+        str(record.get("threads") or ""),
+        str(record.get("batch_size", "")),
+        str(record.get("accumulate", "")),
+        f"{pace:,.0f}" if pace else "",
+        f"{100 * record.get('spread', 0.0):.0f}" if pace else "",
+        str(record.get("when", ""))[:10],
+        f"{record['state']}{reason}{old}",
+    )
+
+
+@contextmanager
+def live_table(tuner: Tuner) -> Iterator[None]:
+    """The table on stderr, redrawn whenever a row changes, and gone at the end."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    def drawn() -> Table:
+        made = Table(box=None, pad_edge=False, header_style="bold")
+        for index, title in enumerate(COLUMNS):
+            made.add_column(
+                title, justify="right" if index in NUMBERS else "left", no_wrap=index < 9
+            )
+        for row in sorted(tuner.rows, key=lambda row: -row.pace):
+            style = "dim" if row.state in ("dropped", "skipped", "failed") else ""
+            made.add_row(*[Text(cell) for cell in cells(row)], style=style)
+        return made
+
+    with Live(drawn(), console=Console(stderr=True), transient=True) as live:
+        tuner.changed = lambda row: live.update(drawn())
+        yield
