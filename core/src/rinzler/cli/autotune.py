@@ -21,6 +21,7 @@ from rinzler.autotune import RIGORS, Row, Tuner, Workload, store
 from rinzler.autotune.grid import Place, batches, places, thread_counts
 from rinzler.autotune.tuner import WINDOW_STEPS, Rigor
 from rinzler.cli.invocation import Invocation
+from rinzler.cli.preferring import versions
 from rinzler.cli.streams import say
 from rinzler.cli.tunetable import heading, line, live_table, stored_lines, table
 from rinzler.cli.tuning import TuneRequest
@@ -173,12 +174,3 @@ def _show(workload: Workload, as_json: bool) -> int:
         sys.stdout.write(stored_lines(records, [store.stale(r, now, __version__) for r in records]))
         sys.stdout.write(f"\n{store.path_for(workload)}\n")
     return EXIT_OK
-
-
-def versions() -> dict[str, str]:
-    """The distribution and version of each backend that can be used, by its name."""
-    return {
-        report.name: f"{report.distribution} {report.version}"
-        for report in plugins().reports("described")
-        if report.kind == "backend" and report.state in ("ready", "open")
-    }

@@ -5,19 +5,33 @@ Leaves out: how a backend is found (`rinzler.plugins`). Read next: `plan.py`.
 
 from __future__ import annotations
 
+import os
+
+from rinzler.autotune import Workload
+from rinzler.cli.preferring import preferred
 from rinzler.cli.streams import say
 from rinzler.errors import ConfigError
 from rinzler.plugins import choose_backend
-from rinzler.plugins.select import Choice
+from rinzler.plugins.records import AUTO
+from rinzler.plugins.select import VARIABLE, Choice
 
 
-def chosen(backend: str, device: int | None, threads: int | None) -> Choice:
-    """The backend as it was asked for. Raises ConfigError, BackendError."""
+def chosen(
+    backend: str, device: int | None, threads: int | None, workload: Workload | None = None
+) -> Choice:
+    """The backend as it was asked for; for "auto", with a workload, what is fastest at that.
+
+    Raises ConfigError, BackendError.
+    """
     if device is not None and device < 0:
         raise ConfigError(f"device is {device}, expected a whole number of at least 0")
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
-    choice = choose_backend(backend, device)
+    named = backend != AUTO or device is not None or os.environ.get(VARIABLE)
+    if workload is None or named:
+        choice = choose_backend(backend, device)
+    else:
+        choice = preferred(workload)
     if threads is not None:
         choice.device.backend.set_threads(threads)
     return choice

@@ -14,6 +14,7 @@ from math import log, prod
 from pathlib import Path
 from typing import Any
 
+from rinzler.autotune import Workload
 from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
@@ -91,7 +92,8 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
     weights = begin_with(request) if request.init else None
     if request.run_dir is not None:
         rundir.check_free(Path(request.run_dir))
-    choice = choose(request)
+    sketch = weights.shape if weights else request.model.complete(1)  # all but the vocabulary
+    choice = choose(request, Workload(sketch, request.training))
     name, documents = gather(request.names)
 
     def vocabulary_of(texts: list[str]) -> Vocabulary:
@@ -132,9 +134,9 @@ def _folder(request: TrainRequest, name: str) -> Path:
     return rundir.make(Path(request.run_dir)) if request.run_dir else rundir.next_free(name)
 
 
-def choose(request: TrainRequest) -> Choice:
-    """The backend that was asked for. Raises ConfigError, BackendError."""
-    return chosen(request.backend, request.device, request.threads)
+def choose(request: TrainRequest, workload: Workload) -> Choice:
+    """The backend that was asked for, or that suits the work. Raises ConfigError, BackendError."""
+    return chosen(request.backend, request.device, request.threads, workload)
 
 
 def in_ids(

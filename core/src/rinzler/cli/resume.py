@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rinzler.autotune import Workload
 from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.commands import TrainRequest
@@ -92,7 +93,7 @@ def _assemble(
 ) -> Resumed:
     shape, tokenizer, dtype = described(found.saved)
     corpus = config["corpus"]
-    choice = choose(request)
+    choice = choose(request, Workload(shape, training, dtype))
     documents = gather_again(corpus["texts"], Path(corpus["directory"]), found.folder)
     prints = fingerprints(documents)
     check_texts(found.folder, [(name, digest) for name, digest in corpus["sha256"]], prints)

@@ -26,9 +26,10 @@ DEVICE_WIDTH = 28
 
 def heading(workload: Workload, rigor: str, seconds: float) -> str:
     model, training = workload.model, workload.training
+    layers, heads = plural(model.layers, "layer"), plural(model.heads, "head")
     return (
-        f"model      {plural(model.layers, 'layer')} x {model.d_model} · {plural(model.heads, 'head')} · context "
-        f"{model.context} · {workload.dtype}\n"
+        f"model      {layers} x {model.d_model} · {heads} · context {model.context} · "
+        f"{workload.dtype}\n"
         f"batch      {workload.sequences} sequences an update · {training.optimizer}\n"
         f"search     {rigor}, at most about {duration(seconds)}"
     )

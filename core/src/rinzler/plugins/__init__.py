@@ -11,7 +11,7 @@ To write one, import `hookimpl` and the records from here. Read next: `records.p
 from typing import TYPE_CHECKING, Any
 
 from rinzler.plugins.corpora import list_corpora, load_corpus
-from rinzler.plugins.events import RunInfo, emit
+from rinzler.plugins.events import RunInfo, emit, first_answer
 from rinzler.plugins.options import Option, PluginOptions, plugin_options, why_no_option
 from rinzler.plugins.records import BackendInfo, CorpusInfo, TokenizerInfo
 from rinzler.plugins.select import (
@@ -21,6 +21,7 @@ from rinzler.plugins.select import (
     list_devices,
     open_device,
     other_backends,
+    ready_backends,
     use,
 )
 from rinzler.plugins.tokenizers import (
@@ -48,6 +49,7 @@ __all__ = [
     "current_device",
     "emit",
     "find_tokenizer",
+    "first_answer",
     "hookimpl",
     "list_corpora",
     "list_devices",
@@ -58,6 +60,7 @@ __all__ = [
     "other_backends",
     "plugin_options",
     "plugins",
+    "ready_backends",
     "train_tokenizer",
     "use",
     "why_no_option",

@@ -9,7 +9,7 @@ Leaves out: the hooks themselves (`hookspecs.py`). Read next: `corpora.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
@@ -47,6 +47,21 @@ def emit(hook: str, **facts: object) -> None:
     Raises PluginError only for a hook or facts that `hookspecs.py` does not have, and, with
     RINZLER_STRICT_PLUGINS set, for a plugin that is broken.
     """
+    for _ in _answers(hook, facts):
+        pass
+
+
+def first_answer(hook: str, **facts: object) -> tuple[str, object] | None:
+    """The first answer to a question that is not None, behind the name of the plugin that gave it.
+
+    Treats what goes wrong as `emit` does.
+    """
+    answers = ((name, answer) for name, answer in _answers(hook, facts) if answer is not None)
+    return next(answers, None)
+
+
+def _answers(hook: str, facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """Call one implementation after the other; (plugin, what it returned)."""
     from rinzler.plugins.loading import PLUGIN_ERRORS
     from rinzler.plugins.manager import plugins
 
@@ -54,7 +69,7 @@ def emit(hook: str, **facts: object) -> None:
     _check_facts(hook, facts)
     for plugin, implementation in known.listeners(hook):
         try:
-            implementation.function(*[facts[name] for name in implementation.argnames])
+            answer = implementation.function(*[facts[name] for name in implementation.argnames])
         except PLUGIN_ERRORS as error:
             known.silence(plugin, hook, error)
             _warn(
@@ -62,6 +77,8 @@ def emit(hook: str, **facts: object) -> None:
                 "it hears no more events in this process"
             )
             known.check_strict()
+        else:
+            yield plugin.name, answer
 
 
 def _warn(line: str) -> None:

@@ -16,7 +16,7 @@ Read next: `discovery.py`, where plugins are found.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,17 @@ def rinzler_options() -> type:  # type: ignore[empty-body]
     Events find the values with `run.options_of(CsvOptions)`.
 
     Fires together with `rinzler_backends`; a raising implementation is treated the same.
+    """
+
+
+@hookspec
+def rinzler_select_backend(names: Sequence[str], workload: Mapping[str, object]) -> str | None:
+    """Return the backend that a training run with `--backend auto` should take, or None.
+
+    Fires when a run looks for a backend and nobody has named one. `names` are those that are ready,
+    the highest priority first; "NAME:1" is an answer, too. `workload` has the keys `model`,
+    `training` and `dtype`, as in `config.json`. The first answer counts, before what
+    `rinzler-autotune` has measured. Raising: as in `rinzler_train_start`.
     """
 
 

@@ -155,10 +155,11 @@ def choose_backend(request: str | None = None, number: int | None = None) -> Cho
 def other_backends(choice: Choice) -> list[str]:
     """What else `auto` could have taken, the best first."""
     own = choice.device.backend.name
-    return [name for name in _ready_names() if name != own]
+    return [name for name in ready_backends() if name != own]
 
 
-def _ready_names() -> list[str]:
+def ready_backends() -> list[str]:
+    """What `auto` may take, the highest priority first."""
     from rinzler.plugins.manager import plugins
 
     known = plugins()
@@ -174,7 +175,7 @@ def _choose_best() -> Choice:
     from rinzler.plugins.manager import plugins
 
     known = plugins()
-    names = _ready_names()
+    names = ready_backends()
     for index, name in enumerate(names):
         try:
             device = known.open_backend(name)
