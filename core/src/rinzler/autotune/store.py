@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from rinzler.autotune.grid import available_cores, describe
 from rinzler.autotune.tuner import Row
 from rinzler.autotune.workload import Workload
 from rinzler.files import FILES, replace_file
+
+FOLDER = "RINZLER_AUTOTUNE_DIR"
 
 Record = dict[str, Any]
 
@@ -35,6 +38,10 @@ class Remembered:
 
 
 def folder() -> Path:
+    """Where all rows lie; RINZLER_AUTOTUNE_DIR names another place."""
+    named = os.environ.get(FOLDER)
+    if named:
+        return Path(named)
     from platformdirs import user_cache_path
 
     return user_cache_path("rinzler") / "autotune"

@@ -168,7 +168,7 @@ class Tuner:
         """Start a candidate and measure it once."""
         row = Row(cell, survey.device, parity=survey.parity, opening=survey.seconds)
         self.rows.append(row)
-        if self._left() <= 0:
+        if self._left() <= 0 and self._trials:
             row.state, row.reason = "skipped", "no time left"
             self.changed(row)
             return row

@@ -48,11 +48,18 @@ def may_be_off(argument: Argument) -> bool:
     return bool(argument.negatives) and kind_of(argument) is not bool
 
 
+def _takes_numbers(argument: Argument) -> bool:
+    """Whether it shows itself as a list of them, "1,2,4", of which one alone is a list, too."""
+    return "," in (argument.parameter.metavar or "")
+
+
 def from_toml(argument: Argument, value: Any) -> Any:
     """A value that already has a type. Raises ValueError saying what was expected instead."""
     kind = kind_of(argument)
     if value is False and may_be_off(argument):
         return None
+    if type(value) is int and _takes_numbers(argument):
+        value = str(value)
     if kind is float and type(value) is int:
         return float(value)
     if kind is Path and isinstance(value, str):
