@@ -27,11 +27,9 @@ def chosen(
         raise ConfigError(f"device is {device}, expected a whole number of at least 0")
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, expected a whole number of at least 1")
-    named = backend != AUTO or device is not None or os.environ.get(VARIABLE)
-    if workload is None or named:
-        choice = choose_backend(backend, device)
-    else:
-        choice = preferred(workload)
+    open_choice = backend == AUTO and device is None and not os.environ.get(VARIABLE)
+    measured = workload if open_choice else None
+    choice = preferred(measured) if measured else choose_backend(backend, device)
     if threads is not None:
         choice.device.backend.set_threads(threads)
     return choice
