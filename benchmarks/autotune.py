@@ -17,7 +17,7 @@ from time import perf_counter
 import machine
 
 from rinzler.autotune import RIGORS, Row, Tuner, Workload
-from rinzler.autotune.grid import Cell, batches, places, thread_counts
+from rinzler.autotune.grid import Cell, batches, cells, places, thread_counts
 from rinzler.autotune.trial import Trial
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.plugins import plugins
@@ -35,19 +35,20 @@ def main() -> None:
     sizes = batches(WORKLOAD, None, rigor.batches)
     begun = perf_counter()
     tuner = Tuner(WORKLOAD, found, counts, sizes, rigor)
-    rows = tuner.run()
+    tuner.run()
     adaptive = perf_counter() - begun
     pick = tuner.best
     assert pick is not None
 
-    grid = [row.cell for row in rows if row.device]
+    grid = [cell for survey in tuner.surveys for cell in cells(survey, counts, sizes)]
     begun = perf_counter()
     paces = {cell: exhaustively(cell, rigor.rounds + 1, rigor.window) for cell in grid}
     exhaustive = perf_counter() - begun
     best = max(paces, key=lambda cell: paces[cell])
     ratio = 1.0 if best == pick.cell else side_by_side(pick.cell, best, rigor.window)
 
-    print(f"{machine.describe()}")
+    host = machine.describe()
+    print(f"{host['cpu']}, {host['cores']} cores, {host['system']}")
     for cell in sorted(paces, key=lambda cell: -paces[cell]):
         print(f"  {shown(cell):<40} {paces[cell]:>10,.0f} tok/s")
     print(f"picked     {shown(pick.cell)} in {adaptive:.0f} s")

@@ -2,7 +2,8 @@
 
     1. every place is opened, and its first steps compared with the reference: wrong is out
     2. each takes steps with its likeliest setting; those far behind the best get no further
-    3. the other settings of those that are left, one after the other; losers are dropped at once
+    3. the other settings of those that are left, one after the other; losers are dropped at once,
+       and with one that loses with the whole batch all that differ from it by the batch alone
     4. survivors in turns, until no two are left that could still change places, or time is up
 
 In turns, because machines are noisy in stretches: what disturbs one of them disturbs its neighbour
@@ -24,7 +25,7 @@ from rinzler.autotune.parity import Reference
 from rinzler.autotune.trial import Trial, TrialFailed
 from rinzler.autotune.workload import Workload
 
-FAR = 2.5  # times slower with its likeliest setting: no setting of it will win
+FAR = 2.0  # times slower with its likeliest setting: no setting of it will win
 BEHIND = 1.5  # times slower in its first window: dropped, whatever the noise
 ROUNDS = 2  # of turns, at least, before anybody is dropped for less
 CLOSE = 0.97  # of the best pace: too little to choose by
@@ -110,6 +111,7 @@ class Tuner:
         self.rigor = rigor
         self.changed = changed
         self.rows: list[Row] = []
+        self.surveys: list[Survey] = []
         self._ends = monotonic() + rigor.seconds
         self._trials: dict[Row, Trial] = {}
         self._reference = Reference(workload)
@@ -124,19 +126,25 @@ class Tuner:
         """Search; returns all rows, the fastest first, what failed or was skipped last."""
         with ExitStack() as held:
             held.callback(self._close_all)
-            surveys = [each for place in self.places if (each := self._survey(place))]
-            leads = [(each, *self._first(each)) for each in surveys]
+            self.surveys = [each for place in self.places if (each := self._survey(place))]
+            leads = [(each, *self._first(each)) for each in self.surveys]
             for survey, lead, others in leads:
                 if self._too_slow(lead, FAR):
                     self._drop(lead, "far behind")
                     continue
-                for cell in others:
-                    self._try(cell, survey)
+                self._try_all(others, survey)
             self._play_off()
             for row in self._trials:
                 row.state = "measured"
                 self.changed(row)
         return sorted(self.rows, key=lambda row: (not row.ranked, -row.pace))
+
+    def _try_all(self, others: Sequence[Cell], survey: Survey) -> None:
+        hopeless = set()
+        for cell in others:
+            family = (cell.threads, cell.tunables)
+            if family not in hopeless and self._try(cell, survey).state == "dropped":
+                hopeless.add(family)
 
     # --- one candidate ------------------------------------------------------------------------
 
