@@ -167,3 +167,16 @@ def test_the_readme_lists_every_file_once() -> None:
 def test_the_readme_names_every_variable_that_is_looked_at() -> None:
     for variable in (*facts.LIMITS, "NUMBA_DISABLE_JIT"):
         assert f"`{variable}`" in README
+
+
+def test_bits_depend_on_the_cpu_and_on_no_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = facts.numerics()
+    assert before["compiler"].startswith(f"numba {numba.__version__}, LLVM ")
+    assert cpu.target() in before["compiler"]
+    monkeypatch.setattr(pool, "count", pool.count + 1)
+    assert facts.numerics() == before
+    monkeypatch.setattr(numba.config, "CPU_FEATURES", "+sse2")
+    changed = facts.numerics()
+    assert changed["features"] != before["features"]

@@ -60,3 +60,18 @@ def test_a_pin_is_named(kernels: str, advised: bool, monkeypatch: pytest.MonkeyP
     mkl = library(internal_api="mkl")
     del mkl["architecture"]
     assert told(monkeypatch, mkl) == [("mkl 0.3.31, unknown kernels", "")]
+
+
+def test_bits_depend_on_the_kernels_and_on_no_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    backend = NumpyBackend()
+    before = backend.numerics()
+    assert before["products"].endswith(" kernels")
+    assert before["vectors"]
+    count = workers.count
+    backend.set_threads(count + 1)
+    assert backend.numerics() == before
+    backend.set_threads(count)
+    monkeypatch.setattr(facts, "threadpool_info", lambda: [library(architecture="Zen5")])
+    assert backend.numerics() == before | {"products": "openblas 0.3.31, Zen5 kernels"}

@@ -9,7 +9,8 @@ Leaves out: where the settings come from (`cli/`). Read next: `gpt.py`, the mode
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from math import isfinite, log
 from typing import Any, TypeVar
 
@@ -62,6 +63,35 @@ class GPTConfig:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """A course of the learning rate: a straight line up to the peak, then half a cosine down.
+
+    A run has one, from its first step to its last, until it goes on with another number of steps:
+    then a curve may be added that holds from there on, and what was before stays as it was.
+    `schedule.py` has the formula.
+    """
+
+    since: int = 0  # the first step that it holds for
+    start: int = 0  # the step at which its line up begins
+    origin: float = 0.0  # the rate that its line begins with
+    warmup: int = 0  # steps of the line
+    end: int = 1  # the step from which on the rate is the least
+
+    def __post_init__(self) -> None:
+        for name in ("since", "start", "warmup"):
+            _expect(name, getattr(self, name), 0)
+        _expect("end", self.end, 1)
+        if not (isinstance(self.origin, float) and isfinite(self.origin) and self.origin >= 0):
+            raise ConfigError(f"origin is {self.origin!r}, expected a number of at least 0")
+        if self.start + self.warmup >= self.end:
+            raise ConfigError(
+                f"the cosine ends at step {self.end}, inside the warmup of {self.warmup} steps"
+                + (f" from step {self.start} on" if self.start else "")
+                + "; use more steps or a shorter warmup"
+            )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How to train; the model's shape is `GPTConfig`."""
 
@@ -85,6 +115,7 @@ class TrainConfig:
     div_warn: float = setting(20.0, "warn when validation is this many % above training")
     div_crit: float | None = setting(None, "stop when it is this many % above")
     seed: int = setting(0, "of weights, batches, dropout and samples")
+    curves: tuple[Curve, ...] = ()  # of the cosine, by `since`; none: one, made of the above
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "accumulate", "eval_windows"):
@@ -109,14 +140,32 @@ class TrainConfig:
             raise ConfigError(f"div_warn is {self.div_warn}, expected a percentage above 0")
         if self.div_crit is not None and not self.div_crit > 0:
             raise ConfigError(f"div_crit is {self.div_crit}, expected a percentage above 0")
+        self._check_course()
+
+    def _check_course(self) -> None:
+        """Raises ConfigError where the rate has no course."""
         if self.cosine and self.warmup_steps >= self.steps:
             raise ConfigError(
                 f"the cosine needs steps after the warmup: warmup_steps is {self.warmup_steps}, "
                 f"steps is {self.steps}"
             )
+        begins = [curve.since for curve in self.curves]
+        if begins and (begins[0] != 0 or begins != sorted(set(begins))):
+            raise ConfigError(f"curves begin at the steps {begins}, expected 0, then later ones")
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"curves": [asdict(curve) for curve in self.curves]}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> TrainConfig:
+        """What `to_json` gave; names that are no settings are left out.
+
+        Raises ConfigError, and TypeError for a value of another type.
+        """
+        known = {each.name for each in fields(cls)}
+        values = {name: value for name, value in record.items() if name in known}
+        values["curves"] = tuple(Curve(**each) for each in record.get("curves", ()))
+        return cls(**values)
 
 
 @dataclass(frozen=True)

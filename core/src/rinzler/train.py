@@ -37,9 +37,10 @@ from rinzler.generate import generate
 from rinzler.gpt import GPT
 from rinzler.guard import expect_finite, explain_step
 from rinzler.monitor import KEPT, divergence, spike
+from rinzler.numerics import numerics_of
 from rinzler.optim import Optimizer, optimizer_of
 from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
-from rinzler.schedule import CosineWithWarmup, LinearWarmup, Schedule
+from rinzler.schedule import Cosines, LinearWarmup, Schedule, curves_of
 from rinzler.step import Step
 from rinzler.validation import mean_loss
 
@@ -72,6 +73,7 @@ class Trainer:
         self.norms: deque[float] = deque(maxlen=KEPT)  # of the last gradients
         self.spiked: int | None = None  # the last step whose norm was reported
         self.best: tuple[int, float] | None = None  # (step, loss) of the lowest validation
+        self.numerics = numerics_of(model)
 
     @property
     def steps(self) -> int:
@@ -157,6 +159,7 @@ class Trainer:
             "dtype": self.model.dtype,
             "tokenizer": self.tokenizer.to_json(),
             "training": self.config.to_json(),
+            "numerics": self.numerics,
             "recent_losses": list(self.recent),
             "recent_norms": list(self.norms),
             "spiked": self.spiked,
@@ -173,7 +176,9 @@ class Trainer:
         self.model.check(weights)
         self.optimizer.load_state(moments, int(saved.meta["step"]))
         self.model.load(weights)
+        self.recent.clear()
         self.recent.extend(saved.meta.get("recent_losses", ()))
+        self.norms.clear()
         self.norms.extend(saved.meta.get("recent_norms", ()))
         self.spiked = saved.meta.get("spiked")
         self.best = (best[0], best[1]) if best else None
@@ -182,7 +187,7 @@ class Trainer:
 def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:
     """The rate as the settings describe it."""
     if config.cosine:
-        return CosineWithWarmup(optimizer, config.warmup_steps, config.steps, config.min_lr)
+        return Cosines(optimizer, curves_of(config), config.min_lr)
     return LinearWarmup(optimizer, config.warmup_steps)
 
 

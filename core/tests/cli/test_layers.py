@@ -98,6 +98,7 @@ def test_files_that_are_typed_replace_the_corpus_of_a_layer(requested) -> None:
 SAMPLES = {int: "17", float: "0.25", str: "word", tuple: "word", bool: None}
 CHOICES = {"optimizer": "sgd"}  # where not every word will do
 NEEDED = "warmup-steps = 5\nlr = 1.0\ncosine = true\n"
+FOR_A_RESUME = ("schedule", "strict")
 NOT_HERE = ("show-config", "config", "preset", "quiet")  # say what happens, or clash
 
 
@@ -119,6 +120,7 @@ def test_a_file_and_a_variable_say_the_same_as_the_flag(
     word = text or ("yes" if turned else "no")
     value = json.dumps(text if kind in (str, tuple) else turned if text is None else kind(text))
     needed = "".join(line for line in NEEDED.splitlines(True) if not line.startswith(f"{name} "))
+    needed += 'resume = "runs/x"\n' if name in FOR_A_RESUME else ""
     write(needed, "needed.toml")
     write(f"{needed}[run]\n{name.replace('-', '_')} = {value}")
 

@@ -35,6 +35,7 @@ PLAN = Plan(
     training=TrainConfig(steps=1200),
     backend=Choice("fast", None, "auto: highest priority of fast, numpy", ("passed over slow",)),  # type: ignore[arg-type]
     device_text="8 threads",
+    numerics={"backend": "fast"},
     folder=Path("runs/notes-001"),
 )
 EVENTS: list[Event] = [

@@ -13,7 +13,7 @@ from rinzler.cli.parsing import in_flags, make_app
 from rinzler.config import GPTConfig, TrainConfig
 
 COMMANDS = ("train", "generate", "backends", "doctor", "warmup")
-CHOSEN_LATER = {"vocab_size"}  # by the tokenizer
+CHOSEN_LATER = {"vocab_size", "curves"}  # by the tokenizer, and by how a run goes on
 
 
 # --- settings are flags -----------------------------------------------------------------------

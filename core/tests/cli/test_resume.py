@@ -20,6 +20,7 @@ from rinzler.cli.commands import TrainRequest
 from rinzler.cli.flags import ModelFlags
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
+from rinzler.ops import fused
 from rinzler.plugins import choose_backend
 from rinzler.train import Evaluated, Stepped, Trainer
 
@@ -29,6 +30,7 @@ EVERY = {
     **{"dropout": 0.1, "warmup_steps": 2},
 }
 NUMPY = ("--backend", "numpy")
+FUSED = {True: "fused where there are kernels", False: "defaults (RINZLER_NO_FUSED)"}
 
 
 def resume(shell: Any, run: Path | str, *words: str) -> tuple[int, str, str]:
@@ -56,7 +58,9 @@ def course(folder: Path) -> list[dict[str, Any]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All that a run has, but for its lock, which says who had it last."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    return {str(path): path.read_bytes() for path in files}
 
 
 def killed_in(step: int) -> Callable[[Trainer], Stepped]:
@@ -132,24 +136,6 @@ def test_what_a_kill_cut_off_after_the_save_is_made_up_for(
     assert course(other) == course(RUN)
 
 
-def test_another_length_changes_a_cosine_and_says_how(shell) -> None:
-    words = ("fox.txt", "--cosine", "--warmup-steps", "1")
-    shell.train(*words, lr=1e-3)
-    code, _, err = resume(shell, RUN / "step-000003.safetensors", "--steps", "12")
-    assert code == 0
-    note = (
-        "note: --steps 6 → 12; at step 3 the rate goes from 6.5e-04 to 9.2e-04 "
-        "(the cosine is stretched over the new length)\n"
-    )
-    assert note in err
-    rates = {each["step"]: each["lr"] for each in course(RUN) if each["event"] == "step"}
-    assert list(rates) == list(range(1, 13))
-    assert rates[4] == pytest.approx(9.2e-4, rel=0.01)
-    assert f"go further rinzler-train --resume {RUN} --steps 48 --backend numpy\n" in err
-    shell.train("fox.txt")
-    assert "note:" not in resume(shell, "runs/fox-002", "--steps", "8")[2]  # a constant rate
-
-
 # --- the folder -------------------------------------------------------------------------------
 
 
@@ -168,15 +154,35 @@ def test_later_checkpoints_are_set_aside_and_temporaries_swept(shell) -> None:
     assert config["training"]["save_every"] == 0
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_said(shell) -> None:
-    shell.train("fox.txt")
-    last = RUN / "step-000006.safetensors"
+def test_damaged_checkpoints_are_passed_over_and_said(shell) -> None:
+    shell.train("fox.txt", save_every=2)
+    last, middle = RUN / "step-000006.safetensors", RUN / "step-000004.safetensors"
     last.write_bytes(last.read_bytes()[:-9])
+    middle.write_bytes(b"")
     code, _, err = resume(shell, RUN)
     assert code == 0
-    assert err.startswith(f"skipped {last} is damaged or not a checkpoint: it is incomplete")
-    assert "resume     from step-000003.safetensors · 3 steps are done" in err
+    first, second, *_ = err.splitlines()
+    assert first.startswith(f"skipped {last} is damaged or not a checkpoint: it is incomplete")
+    assert second.startswith(f"skipped {middle} is damaged or not a checkpoint: it ends after 0 ")
+    assert "resume     from step-000002.safetensors · 2 steps are done" in err
     assert checkpoint.load(last).meta["step"] == 6
+
+
+def test_a_strict_resume_stops_at_a_damaged_checkpoint(shell) -> None:
+    shell.train("fox.txt")
+    last = RUN / "step-000006.safetensors"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:-9])
+    before = contents(RUN)
+    code, message = refused(shell, RUN, "--strict")
+    assert code == 3
+    assert message.startswith(f"{last} is damaged or not a checkpoint: it is incomplete")
+    assert message.endswith(
+        "Before it step-000003.safetensors is whole: leave out --strict to go on from there"
+    )
+    assert contents(RUN) == before
+    last.write_bytes(whole)
+    assert resume(shell, RUN, "--strict", "--steps", "7")[0] == 0
 
 
 def test_from_another_folder_and_by_patterns(shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,6 +334,36 @@ def test_texts_that_are_not_what_they_were(shell) -> None:
     assert code == 2
     assert message.startswith(f"the text of {folder} cannot be read again: no file, folder or ")
     assert contents(folder) == before
+
+
+def test_what_computes_is_said_where_it_has_changed(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.train("fox.txt")
+    told = bits(RUN / "step-000003.safetensors")[1]["numerics"]
+    assert (told["backend"], told["dtype"], told["ops"]) == ("numpy", "float32", FUSED[fused()])
+    assert {"rinzler", "system", "rinzler-numpy", "numpy", "products", "vectors"} <= set(told)
+    asked = type(choose_backend("numpy").device.backend)
+    other = {**asked().numerics(), "products": "openblas 9.9,\n Z80 kernels"}
+    monkeypatch.setattr(asked, "numerics", lambda self: other)
+    code, _, err = resume(shell, RUN / "step-000003.safetensors")
+    assert code == 0
+    line = (
+        f"note: what computes is not what it was (products: {told['products']} → openblas 9.9, Z80 "
+        "kernels): the same but for rounding\n"
+    )
+    assert err.startswith(line)
+    assert bits(RUN / "step-000006.safetensors")[1]["numerics"] != told
+    assert "note:" not in resume(shell, RUN, "--steps", "7")[2]
+
+    def broken(self: object) -> dict[str, str]:
+        raise OSError("no such register")
+
+    monkeypatch.setattr(asked, "numerics", broken)
+    code, message = refused(shell, RUN, "--steps", "9")
+    assert code == 3
+    assert message == (
+        'backend "numpy": asking what its bits depend on raised OSError: no such register. Upgrade '
+        "it, or take another: rinzler backends"
+    )
 
 
 def test_which_run(shell) -> None:

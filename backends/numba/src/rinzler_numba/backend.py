@@ -40,7 +40,7 @@ from rinzler_numba import (
     update,
 )
 from rinzler_numba.compiling import KERNELS, Launch
-from rinzler_numba.facts import facts
+from rinzler_numba.facts import facts, numerics
 from rinzler_numba.launcher import Program
 from rinzler_numba.memory import ALIGNMENT, DTYPES, Buffer, Memory
 from rinzler_numba.threads import pool
@@ -126,6 +126,9 @@ class NumbaBackend(Backend):
 
     def facts(self) -> list[Fact]:
         return facts()
+
+    def numerics(self) -> dict[str, str]:
+        return numerics()
 
     def warmup(self) -> dict[str, Callable[[], object]]:
         """Every kernel there is, compiled if the cache does not hold it."""

@@ -1,18 +1,21 @@
 """What `rinzler doctor` tells of this backend: what it found here, and what holds it back.
 
+And what a run keeps of that, because its bits depend on it (`numerics`).
+
 A variable of the environment can make it half as fast without a word; here each one that is set is
 named, with what it does. Read next: `threads.py` and `cache.py`, which the facts are about.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import llvmlite.binding
 import numba
 
 from rinzler.ops import Fact
-from rinzler_numba import cache, cpu
+from rinzler_numba import __version__, cache, cpu
 from rinzler_numba.compiling import KERNELS
 from rinzler_numba.microkernel import COLUMNS, ROWS
 from rinzler_numba.threads import LAYER, LIMIT, VARIABLES, pool
@@ -30,6 +33,18 @@ LIMITS = {
 def facts() -> list[Fact]:
     """Threads, matrix products, compiler, cache, and the variables that are set."""
     return [_threads(), _products(), _compiler(), _kept(), *_limits()]
+
+
+def numerics() -> dict[str, str]:
+    """Versions, and the CPU that kernels are made for: its name, and all of its features."""
+    features = numba.config.CPU_FEATURES
+    if features is None:
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    return {
+        "rinzler-numba": __version__,
+        "compiler": _compiler().value,
+        "features": hashlib.sha256(features.encode("utf-8")).hexdigest()[:12],
+    }
 
 
 def _threads() -> Fact:

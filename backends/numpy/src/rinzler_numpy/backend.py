@@ -31,7 +31,7 @@ from rinzler_numpy import (
     reduce,
     update,
 )
-from rinzler_numpy.facts import facts
+from rinzler_numpy.facts import facts, numerics
 from rinzler_numpy.workers import hold_blas_to_one_thread, workers
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
@@ -111,6 +111,9 @@ class NumpyBackend(Backend):
 
     def facts(self) -> list[Fact]:
         return facts()
+
+    def numerics(self) -> dict[str, str]:
+        return numerics()
 
     def synchronize(self) -> None:
         """Nothing is ever under way."""

@@ -1,5 +1,7 @@
 """What `rinzler doctor` tells of this backend: its threads, and the BLAS behind its products.
 
+And what a run keeps of that, because its bits depend on it (`numerics`).
+
 Read next: `workers.py`.
 """
 
@@ -9,9 +11,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_info
 
 from rinzler.ops import Fact
+from rinzler_numpy import __version__
 from rinzler_numpy.workers import VARIABLES, workers
 
 PIN = "OPENBLAS_CORETYPE"  # the environment variable that fixes OpenBLAS's choice of kernels
@@ -26,6 +30,18 @@ def facts() -> list[Fact]:
     return [Fact("threads", threads), *map(_products, _libraries())]
 
 
+def numerics() -> dict[str, str]:
+    """Versions, the kernels of BLAS, and the CPU's features that numpy picks its loops by."""
+    config: Any = np.show_config(mode="dicts")
+    simd = config.get("SIMD Extensions", {})
+    return {
+        "rinzler-numpy": __version__,
+        "numpy": np.__version__,
+        "products": ", ".join(map(_kernels, _libraries())),
+        "vectors": " ".join([*simd.get("baseline", ()), *simd.get("found", ())]),
+    }
+
+
 def _libraries() -> list[dict[str, Any]]:
     """numpy's own BLAS, where its wheel brought one; else all that are loaded."""
     found = [each for each in threadpool_info() if each["user_api"] == "blas"]
@@ -33,10 +49,15 @@ def _libraries() -> list[dict[str, Any]]:
     return own or found
 
 
-def _products(library: dict[str, Any]) -> Fact:
-    name, version = library["internal_api"], library["version"]
+def _kernels(library: dict[str, Any]) -> str:
+    """For people: "openblas 0.3.31, SkylakeX kernels"."""
     kernels = library.get("architecture", "unknown")
-    value = f"{name} {version}, {kernels} kernels"
+    return f"{library['internal_api']} {library['version']}, {kernels} kernels"
+
+
+def _products(library: dict[str, Any]) -> Fact:
+    name, kernels = library["internal_api"], library.get("architecture", "unknown")
+    value = _kernels(library)
     pin = os.environ.get(PIN)
     if name != "openblas" or not pin:
         return Fact("products", value)

@@ -39,7 +39,7 @@ from rinzler_vulkan import (
 from rinzler_vulkan.call import Kernel, as_list
 from rinzler_vulkan.choosing import choose
 from rinzler_vulkan.device import LogicalDevice
-from rinzler_vulkan.facts import facts
+from rinzler_vulkan.facts import facts, numerics
 from rinzler_vulkan.instance import Instance
 from rinzler_vulkan.memory import ALIGNMENT, Buffer, Memory, Pool
 from rinzler_vulkan.pipeline import Pipelines
@@ -131,6 +131,9 @@ class VulkanBackend(Backend):
     def facts(self) -> list[Fact]:
         plans = {op: self._plans[kernel] for op, kernel in self.kernels.items()}
         return facts(self.device, self.pool, plans)
+
+    def numerics(self) -> dict[str, str]:
+        return numerics(self.device)
 
     def warmup(self) -> dict[str, Callable[[], object]]:
         """Pipelines for operands of a typical size; they are kept on disk."""

@@ -1,7 +1,8 @@
 """What `rinzler doctor` and `rinzler backends -v` tell of an open device.
 
 Memory, features, and what slows it down; in detail also its limits and the variant of each kernel
-that it would take. All of it is read from what is in use, nothing from a list of its own.
+that it would take. All of it is read from what is in use, nothing from a list of its own. And what
+a run keeps of that, because its bits depend on it (`numerics`).
 Read next: `samples.py`.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rinzler.ops import OPS, Fact
+from rinzler_vulkan import __version__
 from rinzler_vulkan.cachefile import folder_of
 from rinzler_vulkan.caps import FEATURES
 from rinzler_vulkan.device import LogicalDevice
@@ -33,6 +35,19 @@ def facts(device: LogicalDevice, pool: Pool, plans: Mapping[str, Any]) -> list[F
         *[Fact(op, variant(plan, op), detail=True) for op, plan in plans.items() if op in SAMPLES],
         Fact("as default", ", ".join(missing), detail=True),
     ]
+
+
+def numerics(device: LogicalDevice) -> dict[str, str]:
+    """Device and driver, and the features by which kernels choose their variants."""
+    caps = device.caps
+    there = [name for name in FEATURES if getattr(caps, name)]
+    return {
+        "rinzler-vulkan": __version__,
+        "device": caps.text,
+        "identity": caps.identity,
+        "subgroup": str(caps.subgroup),
+        "features": ", ".join(there),
+    }
 
 
 def variant(plan: Any, op: str) -> str:

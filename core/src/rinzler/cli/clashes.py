@@ -23,7 +23,7 @@ OBEYS = {  # what each optimizer makes use of, besides the rate
 
 def check(request: TrainRequest) -> None:
     """Raises ConfigError naming all that clashes."""
-    found = [*_output(request)]
+    found = [*_output(request), *_going_on(request)]
     if not request.resume:  # which keeps the schedule of its run, and refuses another
         found += [*_schedule(request), *_optimizer(request)]
     if len(found) == 1:
@@ -42,6 +42,12 @@ def _output(request: TrainRequest) -> Iterator[str]:
         yield "--plan is all that it prints, and --quiet leaves it out; give one of them"
     if request.quiet and request.plain:
         yield "--plain is a form of what --quiet leaves out; give one of them"
+
+
+def _going_on(request: TrainRequest) -> Iterator[str]:
+    for name in ("schedule", "strict"):
+        if request.typed(name) and not request.resume:
+            yield f"--{name} is about how a run goes on: add --resume RUN, or leave it out"
 
 
 def _schedule(request: TrainRequest) -> Iterator[str]:

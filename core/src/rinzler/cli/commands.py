@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rinzler.cli.flags import DEFAULT, ModelFlags, Setting
+from rinzler.cli.flags import DEFAULT, FLAG, ModelFlags, Setting, TrainFlags
 from rinzler.cli.presets import PRESETS
 from rinzler.config import Sampling, TrainConfig
 
@@ -22,7 +22,7 @@ VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experi
 MERGES = 500  # of the tokenizer
 
 SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
-SCHEDULE = TrainConfig()
+SCHEDULE = TrainFlags()
 SAMPLING = Sampling()
 
 TEXT, MODEL, TRAINING, RUN, OUTPUT = "Text", "Model", "Training", "Run", "Output"
@@ -51,10 +51,16 @@ class TrainRequest:
     device: int | None = None  # of the backend
     capture: bool = True  # record a step and replay it
     resume: str | None = None  # a run's folder or a checkpoint, to go on with
+    schedule: str | None = None  # what its cosine does if --steps is another
+    strict: bool = False  # no older checkpoint in place of one that is damaged
     init: str | None = None  # the same, to take weights and tokenizer from
     preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
     plan: bool = False  # only say what the run would take
     origins: Mapping[str, str] = field(default_factory=dict)  # {"steps": "file run.toml, line 3"}
+
+    def typed(self, name: str) -> bool:
+        """Whether a setting stood on the command line itself."""
+        return self.origins.get(name.replace("_", "-")) == FLAG
 
 
 def train(
@@ -75,7 +81,7 @@ def train(
     ] = MERGES,
     model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = SHAPE,
     training: Annotated[
-        TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
+        TrainFlags, Parameter(name="*", group=TRAINING, negative_none="no-")
     ] = SCHEDULE,
     backend: Annotated[
         str, Parameter(group=RUN, metavar="NAME", help=f"{BACKEND_HELP}. --vulkan: vulkan")
@@ -92,6 +98,18 @@ def train(
         str | None,
         Parameter(group=RUN, metavar="RUN", help="go on with a run's folder, or one checkpoint"),
     ] = None,
+    schedule: Annotated[
+        str | None,
+        Parameter(
+            group=RUN,
+            metavar="WAY",
+            help="keep, stretch or rewarm: what a cosine does if --resume has other --steps",
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        Parameter(group=RUN, negative="", help="--resume from the newest checkpoint or not at all"),
+    ] = False,
     init: Annotated[
         str | None,
         Parameter(group=RUN, metavar="RUN", help="begin with the weights and tokenizer of a run"),
@@ -143,7 +161,7 @@ def train(
         names=(*files, *corpus),
         val_fraction=val_fraction,
         model=model,
-        training=training,
+        training=training.complete(),
         backend=backend,
         run_dir=run_dir,
         quiet=quiet,
@@ -155,6 +173,8 @@ def train(
         device=device,
         capture=capture,
         resume=resume,
+        schedule=schedule,
+        strict=strict,
         init=init,
         preset=in_force(preset, settings) if preset else "",
         plan=plan,

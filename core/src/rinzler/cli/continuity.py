@@ -3,32 +3,30 @@
 Its texts, model, tokenizer and the way of training are what it is; with others, the rest of it
 would be a run that nobody asked for. How long it is, how often something is reported or saved, and
 what computes, may change, and a line says what follows from that.
-Read next: `resume.py`.
+Leaves out: the learning rate where the length changes (`replan.py`). Read next: `resume.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from rinzler.cli import rundir
 from rinzler.cli.commands import TrainRequest
-from rinzler.cli.flags import FLAG
 from rinzler.cli.found import Found
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Fingerprint
+from rinzler.cli.replan import replan
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.errors import CheckpointError, ConfigError, DataError
-from rinzler.optim import Optimizer
-from rinzler.train import scheduled
+from rinzler.numerics import differences
 
 CHANGEABLE = (
     *("steps", "eval_every", "eval_windows", "gen_every", "save_every", "keep_last"),
-    *("div_warn", "div_crit"),
+    *("div_warn", "div_crit", "curves"),
 )
 OTHERS = ("val-fraction", "vocab-size", "run-dir", "init", "config", "preset")
 
@@ -37,8 +35,7 @@ def check_flags(request: TrainRequest) -> None:
     """Raises ConfigError for settings that a run keeps for its whole life."""
     of_the_run = {each.name for record in (GPTConfig, TrainConfig) for each in fields(record)}
     names = [name.replace("_", "-") for name in of_the_run - set(CHANGEABLE)]
-    typed = {name for name, origin in request.origins.items() if origin == FLAG}
-    given = sorted(typed & {*names, *OTHERS})
+    given = sorted(name for name in {*names, *OTHERS} if request.typed(name))
     new_one = "or begin a new run with the weights of this one: --init instead of --resume"
     if given:
         flags = ", ".join(f"--{name}" for name in given)
@@ -46,7 +43,7 @@ def check_flags(request: TrainRequest) -> None:
             f"{flags} cannot be given with --resume: the run goes on as it began. "
             f"Leave that out, {new_one}"
         )
-    if request.names and request.origins.get("corpus", FLAG) == FLAG:
+    if request.names and request.typed("corpus"):
         raise ConfigError(
             f"a text cannot be named with --resume ({request.names[0]}): the run goes on with "
             f"its own. Leave it out, {new_one}"
@@ -69,15 +66,20 @@ def training_of(request: TrainRequest, config: dict[str, Any], found: Found) -> 
         raise CheckpointError(
             f"{wrong}the models differ. Put it back to where it came from, or: --init {found.path}"
         )
-    values = {name: value for name, value in config["training"].items() if name in known}
-    typed = [name for name in CHANGEABLE if name.replace("_", "-") in request.origins]
-    typed = [name for name in typed if request.origins[name.replace("_", "-")] == FLAG]
+    before = trained_before(config, found.folder)
+    typed = [name for name in CHANGEABLE if request.typed(name)]
+    changes = {name: getattr(request.training, name) for name in typed if name != "steps"}
+    return replan(request, replace(before, **changes), found.step)
+
+
+def trained_before(config: dict[str, Any], folder: Path) -> TrainConfig:
+    """The settings of the run until now. Raises ConfigError."""
     try:
-        return TrainConfig(**values | {name: getattr(request.training, name) for name in typed})
-    except TypeError as cause:
+        return TrainConfig.from_json(config["training"])
+    except (TypeError, ConfigError) as cause:
         raise ConfigError(
-            f"{found.folder / rundir.CONFIG} has settings that are none: {cause}. "
-            f"A new run can take the weights: --init {found.folder}"
+            f"{folder / rundir.CONFIG} has settings that are none: {cause}. "
+            f"A new run can take the weights: --init {folder}"
         ) from cause
 
 
@@ -111,28 +113,20 @@ def check_texts(folder: Path, before: Sequence[Fingerprint], now: Sequence[Finge
     )
 
 
-def notes_on(config: dict[str, Any], training: TrainConfig, backend: str, step: int) -> list[str]:
-    """What will not be as it was."""
-    notes = []
-    before = replace(training, steps=config["training"]["steps"])
-    if before.cosine and before.steps != training.steps:
-        old, new = rate(before, step), rate(training, step)
-        notes.append(
-            f"--steps {before.steps} → {training.steps}; at step {step:,} the rate goes from "
-            f"{old:.1e} to {new:.1e} (the cosine is stretched over the new length)"
-        )
-    if config["backend"]["name"] != backend:
-        notes.append(
-            f"the run was on {config['backend']['name']} and goes on with {backend}: the same but "
+def notes_on_numerics(
+    config: dict[str, Any], found: Found, now: Mapping[str, str]
+) -> Iterator[str]:
+    """What computes, where that is not what computed the checkpoint."""
+    before = {"backend": config["backend"]["name"], **found.saved.meta.get("numerics", {})}
+    if before["backend"] != now["backend"]:
+        yield (
+            f"the run was on {before['backend']} and goes on with {now['backend']}: the same but "
             "for rounding"
         )
-    return notes
-
-
-def rate(training: TrainConfig, step: int) -> float:
-    """The learning rate of step number `step`, from 0."""
-    stand_in = SimpleNamespace(lr=training.lr, steps=step)
-    return scheduled(cast(Optimizer, stand_in), training).rate(step)
+        return
+    changed = differences(before, now) if "numerics" in found.saved.meta else ""
+    if changed:
+        yield f"what computes is not what it was ({changed}): the same but for rounding"
 
 
 def options_of(request: TrainRequest, config: dict[str, Any]) -> dict[str, Any]:

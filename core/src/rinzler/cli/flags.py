@@ -1,7 +1,8 @@
 """Settings as flags: every field of `GPTConfig` and `TrainConfig` is one, by construction.
 
-`TrainConfig` is taken as it is. A model's shape is typed before all of it is known: the vocabulary
-belongs to the text's tokenizer, and the number of heads may follow from the width.
+`TrainConfig` is taken as it is, but for what only a run that goes on has. A model's shape is typed
+before all of it is known: the vocabulary belongs to the text's tokenizer, and the number of heads
+may follow from the width.
 Leaves out: what the flags do. Read next: `commands.py`, where they are put together.
 """
 
@@ -13,7 +14,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rinzler.config import GPTConfig
+from rinzler.config import Curve, GPTConfig, TrainConfig
 
 DEFAULT, FLAG = "default", "flag"  # the weakest origin of a setting, and the strongest
 
@@ -35,6 +36,16 @@ class ModelFlags(GPTConfig):
         values = asdict(self) | {"vocab_size": vocab_size}
         values["heads"] = self.heads or heads_for(self.d_model)
         return GPTConfig(**values)
+
+
+@dataclass(frozen=True)
+class TrainFlags(TrainConfig):
+    """A `TrainConfig` whose cosine, if it has one, is still its first."""
+
+    curves: Annotated[tuple[Curve, ...], Parameter(parse=False)] = ()
+
+    def complete(self) -> TrainConfig:
+        return TrainConfig(**vars(self))
 
 
 @dataclass(frozen=True)

@@ -44,11 +44,19 @@ def folder_of(run: str) -> Path:
     raise CheckpointError(f"there is no run or checkpoint {path}.{hint}")
 
 
-def find_checkpoint(run: str) -> Found:
-    """The checkpoint that a run, or a file, stands for. Raises CheckpointError."""
+def find_checkpoint(run: str, strict: bool = False) -> Found:
+    """The checkpoint that a run, or a file, stands for. Raises CheckpointError.
+
+    With `strict` the newest of a folder must be whole: no older one takes its place.
+    """
     path = Path(run)
     if folder_of(run) == path:
         path, skipped = checkpoint.newest(path)
+        if strict and skipped:
+            first = skipped[0].removeprefix("skipped ")
+            raise CheckpointError(
+                f"{first}. Before it {path.name} is whole: leave out --strict to go on from there"
+            )
         for line in skipped:
             say(line)
     found = Found(path, checkpoint.load(path))

@@ -8,7 +8,7 @@ Leaves out: how a plan is shown (`lines.py`). Read next: `train.py`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import log, prod
 from pathlib import Path
@@ -48,6 +48,7 @@ class Plan:
     training: TrainConfig
     backend: Choice
     device_text: str
+    numerics: Mapping[str, str]  # what its bits depend on
     folder: Path
     resumed: Path | None = None  # the checkpoint that the run goes on from
     done: int = 0  # steps that were taken before
@@ -120,6 +121,7 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
         training=request.training,
         backend=choice,
         device_text=choice.device.backend.caps.device_text,
+        numerics=trainer.numerics,
         folder=folder,
         preset=request.preset,
         needs=needs_of(trainer, folder, request.capture),
@@ -196,7 +198,12 @@ def settings(plan: Plan, request: TrainRequest, invocation: Invocation) -> dict[
 def backend_record(plan: Plan) -> dict[str, Any]:
     """The backend, for programs."""
     choice = plan.backend
-    return {"name": choice.name, "reason": choice.reason, "device": plan.device_text}
+    return {
+        "name": choice.name,
+        "reason": choice.reason,
+        "device": plan.device_text,
+        "numerics": dict(plan.numerics),
+    }
 
 
 def versions(backend: str) -> dict[str, str]:

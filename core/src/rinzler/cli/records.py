@@ -3,7 +3,8 @@
 One object per line, in the order of events. Keys, besides "event":
 
     start       corpus{name documents bytes val_bytes gzip_bits_per_byte} tokenizer{…} model{…}
-                parameters training{…} backend{name reason device notes} tokens_per_step run
+                parameters training{…} backend{name reason device numerics notes}
+                tokens_per_step run
     resume      the same, and step
     step        step loss lr grad_norm tokens_per_second
     validation  step val_loss val_bpb tokens final

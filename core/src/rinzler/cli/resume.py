@@ -24,8 +24,9 @@ from rinzler.cli.continuity import (
     check_flags,
     check_steps,
     check_texts,
-    notes_on,
+    notes_on_numerics,
     options_of,
+    trained_before,
     training_of,
 )
 from rinzler.cli.corpus import gather_again
@@ -44,6 +45,7 @@ from rinzler.cli.plan import (
     opening,
     versions,
 )
+from rinzler.cli.replan import notes_on_rate
 from rinzler.cli.rewind import Record, rewind
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import TrainConfig
@@ -82,7 +84,7 @@ def prepare(request: TrainRequest, held: ExitStack) -> Resumed:
     folder = folder_of(str(request.resume))
     config = rundir.read_settings(folder)
     held.enter_context(owned(folder))
-    found = find_checkpoint(str(request.resume))
+    found = find_checkpoint(str(request.resume), request.strict)
     training = training_of(request, config, found)
     check_steps(training, found)
     return _assemble(request, found, training, config)
@@ -102,6 +104,7 @@ def _assemble(
     model = GPT(shape, seed=training.seed, device=choice.device, dtype=dtype)
     trainer = AttendedTrainer(model, tokenizer, data, training, request.capture)
     trainer.restore(found.saved)
+    before = trained_before(config, found.folder)
     plan = Plan(
         corpus_name=corpus["name"],
         corpus=corpus_summary(documents, data),
@@ -113,10 +116,14 @@ def _assemble(
         training=training,
         backend=choice,
         device_text=choice.device.backend.caps.device_text,
+        numerics=trainer.numerics,
         folder=found.folder,
         resumed=found.path,
         done=found.step,
-        notes=tuple(notes_on(config, training, choice.name, found.step)),
+        notes=(
+            *notes_on_rate(request, before, training, found.step),
+            *notes_on_numerics(config, found, trainer.numerics),
+        ),
         needs=needs_of(trainer, found.folder, request.capture),
     )
     options = options_of(request, config)

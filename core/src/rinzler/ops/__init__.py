@@ -28,7 +28,7 @@ from rinzler.ops import (  # noqa: F401  (importing them fills the table)
 )
 from rinzler.ops.backend import PROTOCOL, Backend, Caps, Fact
 from rinzler.ops.device import Array, Device
-from rinzler.ops.dispatch import call, no_fused
+from rinzler.ops.dispatch import call, fused, no_fused
 from rinzler.ops.spec import FLOATS, ITEMSIZE, OPS, OpSpec, Spec
 from rinzler.ops.tape import BoundCall, Extent, Tape
 
@@ -48,5 +48,6 @@ __all__ = [
     "Spec",
     "Tape",
     "call",
+    "fused",
     "no_fused",
 ]

@@ -98,6 +98,15 @@ class Backend(ABC):
         """
         return {}
 
+    def numerics(self) -> Mapping[str, str]:
+        """What the bits of results depend on, besides the calls: names and values; optional.
+
+        Versions, the CPU or the driver that kernels were made for, variables that change them; not
+        the number of threads, if the bits are the same for any. A run keeps this beside its
+        weights, and says so where it goes on with another.
+        """
+        return {"device": self.caps.device_text}
+
     def warmup(self) -> Mapping[str, Callable[[], object]]:
         """What would take time at its first use: names, and calls that do it now; optional.
 

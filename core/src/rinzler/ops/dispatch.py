@@ -40,6 +40,11 @@ def no_fused(forced: bool = True) -> Iterator[None]:
         _no_fused.reset(token)
 
 
+def fused() -> bool:
+    """Whether kernels of ops that have a default run, here and now."""
+    return not _no_fused.get()
+
+
 def call(op: str, *ins: Array | None, out: Any = None, **attrs: Any) -> Any:
     """Run one op.
 
@@ -133,7 +138,7 @@ def _run(
     row: OpSpec, device: Device, outs: Sequence[Any], ins: Sequence[Any], attrs: dict[str, Any]
 ) -> None:
     kernel = None
-    if row.required or not _no_fused.get():
+    if row.required or fused():
         kernel = device.kernel(row, tuple(ins))
     if kernel is not None:
         device.launch(row.name, kernel, outs, ins, attrs)
