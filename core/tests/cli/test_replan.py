@@ -28,7 +28,7 @@ def rates(folder: Path) -> dict[int, float]:
 
 @pytest.fixture
 def run(shell) -> Any:
-    shell.train(*COSINE, lr=1e-3)
+    shell.train(*COSINE, lr=1e-3, keep_last=0)
 
 
 @pytest.mark.parametrize(
