@@ -128,6 +128,24 @@ def count(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
     request.config.stash[PAGE_OF_SESSION].counted[row.test] += tried[row.test]
 
 
+@pytest.fixture(params=("numpy", "numba", "vulkan"))
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of each backend of this repository that is ready here; `.ci/run` requires all.
+
+    A device in software serves for Vulkan, unless the environment names another.
+    """
+    from rinzler.errors import BackendError
+    from rinzler.plugins import open_device
+
+    if not os.environ.get("RINZLER_VULKAN_DEVICE"):
+        monkeypatch.setenv("RINZLER_VULKAN_DEVICE", "software")
+    try:
+        open_device(request.param)
+    except BackendError as error:
+        pytest.skip(f"needs the backend {request.param}: {error}")
+    return str(request.param)
+
+
 @pytest.fixture
 def strace() -> str:
     """The tool that stops a process in the middle of a system call. Ask for it before `count`."""

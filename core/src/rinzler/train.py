@@ -59,6 +59,8 @@ class Trainer:
         capture: bool = True,
     ) -> None:
         self.model = model
+        # Dropout is of the run, like its batches: whatever seed the weights once came from.
+        model.dropout_key.seed = config.seed
         self.tokenizer = tokenizer
         self.data = data
         self.config = config
