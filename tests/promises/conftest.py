@@ -128,9 +128,9 @@ def count(request: pytest.FixtureRequest) -> Iterator[Callable[..., None]]:
     request.config.stash[PAGE_OF_SESSION].counted[row.test] += tried[row.test]
 
 
-@pytest.fixture(params=("numpy", "numba", "vulkan"))
-def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of each backend of this repository that is ready here; `.ci/run` requires all.
+@pytest.fixture
+def why_not(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Why a backend cannot be used here; "" if it can. `.ci/run` requires all of this repository.
 
     A device in software serves for Vulkan, unless the environment names another.
     """
@@ -139,11 +139,25 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
     if not os.environ.get("RINZLER_VULKAN_DEVICE"):
         monkeypatch.setenv("RINZLER_VULKAN_DEVICE", "software")
-    try:
-        open_device(request.param)
-    except BackendError as error:
-        pytest.skip(f"needs the backend {request.param}: {error}")
-    return str(request.param)
+
+    def asked(name: str) -> str:
+        try:
+            open_device(name)
+        except BackendError as error:
+            return f"needs the backend {name}: {error}"
+        return ""
+
+    return asked
+
+
+@pytest.fixture(params=("numpy", "numba", "vulkan"))
+def backend(request: pytest.FixtureRequest, why_not: Callable[[str], str]) -> str:
+    """The name of each backend of this repository that is ready here."""
+    name = str(request.param)
+    reason = why_not(name)
+    if reason:
+        pytest.skip(reason)
+    return name
 
 
 @pytest.fixture

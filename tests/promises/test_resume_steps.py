@@ -130,7 +130,7 @@ def test_every_step_of_adamw_with_a_cosine_and_dropout(
 
 
 @pytest.mark.promise(
-    "resume is exact with every optimizer and course of the rate", at_least=75, long=330
+    "resume is exact with every optimizer and course of the rate", at_least=90, long=330
 )
 def test_every_optimizer_on_every_plan(
     backend: str, tmp_path: Path, count: Callable[..., None], long: bool
