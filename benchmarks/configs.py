@@ -1,4 +1,4 @@
-"""What is measured: the sizes C1, C2 and C3 of a step, the settings of a run, and their data.
+"""What is measured: the sizes C1 to C3 of a step, G1 of a text, the settings of a run, their data.
 
 Every contender gets the same initial weights and the same batches, made here with numpy alone, so
 that the losses of two contenders must agree before their times mean anything. C1 is a small model
@@ -46,6 +46,10 @@ CONFIGS = {
     "C2": StepConfig(d_model=128, layers=4, heads=4, context=64, batch=12, vocab_size=65),
     "C3": StepConfig(
         d_model=384, layers=6, heads=6, context=256, batch=16, vocab_size=65, steps=12, warmup=4
+    ),
+    # A text, not a step: `generate.py`. One id is the prompt, and the context is written full.
+    "G1": StepConfig(
+        d_model=64, layers=4, heads=4, context=512, batch=1, vocab_size=1000, steps=10, warmup=2
     ),
 }
 

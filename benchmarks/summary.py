@@ -10,7 +10,7 @@ Read next: `report.py`.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from configs import StepConfig
@@ -36,8 +36,13 @@ def check_losses(sides: list[Side]) -> None:
                 )
 
 
-def of_run(sides: list[Side]) -> dict[str, Any]:
-    """One run: the times of each side, and its speed beside the peer's."""
+def is_peer(name: str) -> bool:
+    """Whether a side is one to be compared with, by its name."""
+    return name.startswith(PEER)
+
+
+def of_run(sides: list[Side], compared: Callable[[str], bool] = is_peer) -> dict[str, Any]:
+    """One run: the times of each side, and its speed beside each peer's."""
     times = {
         side.label: {
             "steps": len(side.ms),
@@ -48,14 +53,17 @@ def of_run(sides: list[Side]) -> dict[str, Any]:
         }
         for side in sides
     }
-    return {"sides": times, "speedups": speedups(times)}
+    return {"sides": times, "speedups": speedups(times, compared)}
 
 
-def speedups(times: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def speedups(
+    times: dict[str, dict[str, Any]], compared: Callable[[str], bool] = is_peer
+) -> list[dict[str, Any]]:
     """The time of each peer over that of each backend; above 1 the backend is faster."""
-    peers = {name: row for name, row in times.items() if name.startswith(PEER)}
-    if len(peers) > 1:
-        best = {key: min(row[key] for row in peers.values()) for key in ("ms_min", "ms_median")}
+    torch = [row for name, row in times.items() if is_peer(name)]
+    peers = {name: row for name, row in times.items() if compared(name)}
+    if len(torch) > 1:
+        best = {key: min(row[key] for row in torch) for key in ("ms_min", "ms_median")}
         peers = {f"{PEER} at its best": best, **peers}
     return [
         {
@@ -65,7 +73,7 @@ def speedups(times: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             "median": round(theirs["ms_median"] / ours["ms_median"], 3),
         }
         for name, ours in times.items()
-        if not name.startswith(PEER)
+        if not compared(name)
         for peer, theirs in peers.items()
     ]
 

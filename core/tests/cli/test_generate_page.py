@@ -1,0 +1,72 @@
+"""docs/generate.md is kept true: its flags are the real ones, its commands and its example run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from rinzler import checkpoint
+from rinzler.config import Sampling
+from rinzler.generate import Sampling as Offered
+from rinzler.generate import drawing, generate, generate_many, texts
+from rinzler.restore import load_model
+
+PAGE = Path(__file__).parents[3] / "docs" / "generate.md"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return PAGE.read_text(encoding="utf-8")
+
+
+def test_every_setting_is_explained_with_the_value_that_switches_it_off(page: str) -> None:
+    rows = re.findall(r"^\| `--([a-z-]+) \w` \|.*?\| ([\d.]+) \| ", page, re.MULTILINE)
+    flags = {field.name.replace("_", "-") for field in fields(Sampling)}
+    for flag in flags - {"tokens"}:
+        assert f"--{flag}" in page
+    neutral = {flag.replace("-", "_"): float(value) for flag, value in rows}
+    assert list(neutral) == ["repetition_penalty", "temperature", "top_k", "top_p", "min_p"]
+    for name, value in neutral.items():
+        if name != "temperature":
+            assert getattr(Sampling(), name) == value
+    order = [drawing.__doc__.index(f"    {name} ") for name in ("penalised", "tempered", "top_k")]
+    assert order == sorted(order)
+    assert f"{texts.AT_ONCE} at a\n  time" in page
+    assert Offered is Sampling
+
+
+def test_its_commands_run(page: str, shell) -> None:
+    shell.train("fox.txt", "--quiet", "--run-dir", "runs/notes-001")
+    lines = re.search(r"```\n(.*?)```", page, re.DOTALL).group(1).splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        words = shlex.split(line.partition(" # ")[0])
+        piped = b""
+        if words[0] == "echo":
+            piped, words = words[1].encode(), words[3:]
+        code, out, _ = shell(*words, "--tokens", "4", piped=piped)
+        assert code == 0
+        assert out
+
+
+def test_its_example_runs(page: str, shell, capsys: pytest.CaptureFixture[str]) -> None:
+    """Line by line what stands there, with a backend that is here."""
+    example = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
+    for line in (
+        'path, _ = checkpoint.newest("runs/notes-001")',
+        'model, tokenizer = load_model(checkpoint.load(path), "numba")',
+        'for piece in generate(model, tokenizer, "Once", Sampling(tokens=100, top_p=0.9)):',
+        "    print(piece.number, repr(piece.text), piece.ended)",
+    ):
+        assert line in example
+    shell.train("fox.txt", "--quiet", "--run-dir", "runs/notes-001")
+    path, _ = checkpoint.newest("runs/notes-001")
+    model, tokenizer = load_model(checkpoint.load(path), "numpy")
+    assert len(list(generate(model, tokenizer, "Once", Sampling(tokens=100, top_p=0.9)))) == 100
+    pieces = list(generate_many(model, tokenizer, ["Once", "Twice"], Sampling(num_samples=2)))
+    assert {piece.number for piece in pieces} == {0, 1, 2, 3}
+    assert {piece.ended for piece in pieces} == {"", "tokens"}
