@@ -9,10 +9,11 @@ import pytest
 from rinzler.cli import commands
 from rinzler.cli.commands import TrainRequest
 from rinzler.cli.help import render_help
+from rinzler.cli.main import SUMMARIES, command_of
 from rinzler.cli.parsing import in_flags, make_app
 from rinzler.config import GPTConfig, TrainConfig
 
-COMMANDS = ("train", "generate", "backends", "doctor", "warmup")
+COMMANDS = tuple(SUMMARIES)
 CHOSEN_LATER = {"vocab_size", "curves"}  # by the tokenizer, and by how a run goes on
 
 
@@ -106,7 +107,7 @@ def test_everything_after_two_dashes_is_a_name(requested) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_flag_is_explained(name: str) -> None:
-    command = getattr(commands, name)
+    command = command_of(name)
     app = make_app(command)
     page = render_help(app, command, f"rinzler {name}")
     shown = [each for each in app.assemble_argument_collection() if each.show]
@@ -229,6 +230,6 @@ def test_too_many_arguments_and_unknown_commands(shell) -> None:
     assert (code, out) == (2, "")
     assert err == (
         'error: there is no command "trian". Did you mean train? '
-        "(commands: train, generate, eval, backends, doctor, autotune, warmup)\n"
+        "(commands: train, generate, eval, backends, doctor, autotune, check, warmup)\n"
     )
     assert "Did you mean" not in shell("rinzler", "zzz")[2]

@@ -2,7 +2,7 @@
 
 Everything that a help page says stands here or in the records of `config.py`. The functions only
 hand over, and import what does the work when they are called: to explain a flag should not take
-loading an array library.
+loading an array library. Commands about backends stand in `backend_commands.py`.
 Leaves out: parsing (`parsing.py`), and the flags that plugins add. Read next: `extras.py`.
 """
 
@@ -14,7 +14,16 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from rinzler.cli.flags import DEFAULT, FLAG, ModelFlags, Setting, TrainFlags
+from rinzler.cli.flags import (
+    BACKEND_HELP,
+    DEFAULT,
+    FLAG,
+    OUTPUT,
+    RUN,
+    ModelFlags,
+    Setting,
+    TrainFlags,
+)
 from rinzler.cli.presets import PRESETS
 from rinzler.config import Sampling, TrainConfig
 
@@ -25,8 +34,7 @@ SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
 SCHEDULE = TrainFlags()
 SAMPLING = Sampling()
 
-TEXT, MODEL, TRAINING, RUN, OUTPUT = "Text", "Model", "Training", "Run", "Output"
-BACKEND_HELP = "what computes; see: rinzler backends"
+TEXT, MODEL, TRAINING = "Text", "Model", "Training"
 DEVICE_HELP = "of the backend, as rinzler backends -v lists them"
 THREADS_HELP = "of the CPU; else what the backend takes"
 VERBOSE_HELP = "what was passed over, and the pace"
@@ -238,52 +246,3 @@ def evaluate(
     from rinzler.cli.evaluate import evaluate_text
 
     return evaluate_text(run, files, backend, device, threads, json, verbose)
-
-
-def backends(
-    name: Annotated[
-        str | None, Parameter(group=RUN, help="only this one; NAME:N is its device N")
-    ] = None,
-    /,
-    *,
-    verbose: Annotated[
-        bool,
-        Parameter(group=OUTPUT, alias="-v", negative="", help="what it found here, and tracebacks"),
-    ] = False,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON array")] = False,
-) -> int:
-    """List every backend and plugin, its state, and why it is in it.
-
-    {program}                 a table
-    {program} numpy -v        one of them, with all that is known
-    """
-    from rinzler.cli.listing import list_backends
-
-    return list_backends(name, verbose, json)
-
-
-def doctor(
-    *,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
-) -> int:
-    """Say what there is on this machine, and what holds it back.
-
-    {program}                 every backend: its threads, its libraries, what to mend
-    """
-    from rinzler.cli.doctor import examine
-
-    return examine(json)
-
-
-def warmup(
-    backend: Annotated[str, Parameter(group=RUN, help=BACKEND_HELP)] = "auto",
-    /,
-) -> int:
-    """Let a backend do now what it would do at its first use, such as compiling.
-
-    {program}                 the backend that a run would take
-    {program} numba           this one
-    """
-    from rinzler.cli.warmup import warm_up
-
-    return warm_up(backend)

@@ -18,6 +18,8 @@ from rinzler.config import Curve, GPTConfig, TrainConfig
 
 DEFAULT, FLAG = "default", "flag"  # the weakest origin of a setting, and the strongest
 
+RUN, OUTPUT = "Run", "Output"  # groups of flags that many commands have
+BACKEND_HELP = "what computes; see: rinzler backends"
 HEADS = "H: attention heads; 0 picks the number whose width comes closest to C/4, or 16, or 64"
 
 

@@ -34,10 +34,14 @@ SUMMARIES = {
     "backends": "list every backend and plugin, its state, and why it is in it",
     "doctor": "say what there is on this machine, and what holds it back",
     "autotune": "find the fastest backend, device, threads and batch for a model here",
+    "check": "check that a backend computes what it should",
     "warmup": "let a backend compile now what it would compile at its first use",
 }
 FUNCTIONS = {"eval": "evaluate"}  # where the command's name means something else in Python
-MODULES = {"autotune": "rinzler.cli.tuning"}  # of commands that do not stand in `commands.py`
+MODULES = {  # of commands that do not stand in `commands.py`
+    "autotune": "rinzler.cli.tuning",
+    **dict.fromkeys(("backends", "doctor", "check", "warmup"), "rinzler.cli.backend_commands"),
+}
 LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too
 
 
@@ -78,6 +82,13 @@ def _choose(program: str, tokens: Sequence[str]) -> int:
     return EXIT_OK
 
 
+def command_of(name: str) -> Callable[..., int]:
+    """The function of a command; importing it imports its flags, and nothing that runs it."""
+    module = import_module(MODULES.get(name, "rinzler.cli.commands"))
+    command: Callable[..., int] = getattr(module, FUNCTIONS.get(name, name))
+    return command
+
+
 def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     from rinzler.cli import parsing
 
@@ -85,8 +96,7 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     if "--version" in options:
         sys.stdout.write(_version())
         return EXIT_OK
-    module = import_module(MODULES.get(name, "rinzler.cli.commands"))
-    command: parsing.Command = getattr(module, FUNCTIONS.get(name, name))
+    command = command_of(name)
     hints: dict[str, parsing.WhyUnknown] = {}
     if name in LAYERED:
         from rinzler.cli.extras import with_plugin_options

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from rinzler.cli import commands
-from rinzler.cli.commands import BACKEND_HELP, MERGES, MODEL, OUTPUT, SCHEDULE, SHAPE, TRAINING
-from rinzler.cli.flags import FLAG, ModelFlags, Setting
+from rinzler.cli.commands import MERGES, MODEL, SCHEDULE, SHAPE, TRAINING
+from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
 

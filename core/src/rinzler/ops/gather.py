@@ -46,7 +46,8 @@ def _add_infer(specs: Specs, attrs: dict[str, Any]) -> tuple[Spec, ...]:
 
 
 def _cost(specs: Specs, attrs: dict[str, Any]) -> tuple[int, int]:
-    n = size_of(specs[-1].shape) * specs[0].shape[1]
+    table, ids = specs[:2]  # of add_rows: out and ids
+    n = size_of(ids.shape) * table.shape[1]
     return 0, 8 * n
 
 

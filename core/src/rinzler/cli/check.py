@@ -1,0 +1,145 @@
+"""`rinzler check NAME`: the conformance kit on the command line, without pytest.
+
+Runs the checks of `rinzler.conformance`, tier by tier, and prints a line for each; what failed
+stands below, each with its id and the command that repeats it. A complete run that passes is kept,
+and `rinzler backends` then shows the backend as certified.
+
+Leaves out: speed and coverage (`checking.py`). Read next: `rinzler/conformance/tiers/`.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json as json_module
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rinzler.cli.streams import say
+from rinzler.cli.words import plural
+from rinzler.conformance import certified
+from rinzler.conformance.known import Known, known_beside, read_known
+from rinzler.conformance.report import identity_of, report_of
+from rinzler.conformance.runner import Score, Tally, run, settle, with_known
+from rinzler.conformance.subject import Subject
+from rinzler.conformance.tiers import checks, selected
+from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, ConfigError
+
+SHOWN = 10  # failures in full
+LONGEST = 3  # lines of each
+
+
+def check_backend(
+    name: str,
+    ids: Sequence[str],
+    tiers: Sequence[str],
+    cases: int,
+    known: str | None,
+    report: str | None,
+    json: bool,
+    verbose: bool,
+) -> int:
+    """Run the checks, print and keep the report. The exit code says whether all passed."""
+    subject = Subject.installed(name)
+    excuses = excused(subject.offer.info.name, known)
+    chosen = selected(ids, tiers, cases) if ids else list(checks(tiers, cases))
+    chosen = with_known(chosen, excuses)
+    if not json:
+        print_line(f"backend    {headline(subject)}")
+    score = Score()
+    faulthandler.enable()  # a kernel that writes where it must not may take the process with it
+    for tier, group in groupby(chosen, key=lambda each: each.tier):
+        for done in run(subject, watched(group, verbose), score, excuses):
+            if verbose and not done.outcome.ok:
+                say(f"{done.state}: {done.check.id}")
+        if not json:
+            print_line(tier_line(tier, score.tiers[tier]))
+    if not ids:
+        settle(score, chosen, excuses)
+    told = report_of(subject, score, complete=not (ids or tiers))
+    kept = certified.keep(identity_of(subject), told)
+    write_report(report, told)
+    if json:
+        print_line(json_module.dumps(told, indent=2))
+    else:
+        print_failures(name, score)
+        print_line(verdict(score, told, kept))
+    return EXIT_OK if score.ok else EXIT_ENVIRONMENT
+
+
+def list_ids(ids: Sequence[str], tiers: Sequence[str], cases: int) -> int:
+    """Print the ids that would run."""
+    for each in selected(ids, tiers, cases) if ids else checks(tiers, cases):
+        print_line(each.id)
+    return EXIT_OK
+
+
+def excused(backend: str, known: str | None) -> tuple[Known, ...]:
+    if known is not None:
+        return read_known(Path(known), backend)
+    return known_beside(Path.cwd(), backend)
+
+
+def headline(subject: Subject) -> str:
+    plugin = subject.offer.plugin
+    return f"{subject.name} · {plugin} · {subject.backend.caps.device_text}"
+
+
+def watched(group: Any, verbose: bool) -> Any:
+    """The checks; with `verbose` each is named before it runs: the last one is who crashed."""
+    for each in group:
+        if verbose:
+            say(each.id)
+        yield each
+
+
+def tier_line(tier: str, tally: Tally) -> str:
+    parts = [f"{tier:<12}", f"{plural(tally.checks, 'check'):>14}"]
+    parts.append(f"{f'{tally.failed:,} FAILED' if tally.failed else 'ok':>10}")
+    parts.append(f"{tally.seconds:8.1f} s")
+    if tally.known:
+        parts.append(f"  {tally.known:,} known to fail")
+    if tally.worst_id:
+        parts.append(f"  worst {tally.worst:.2f} of its bound: {tally.worst_id}")
+    return "".join(parts)
+
+
+def print_failures(name: str, score: Score) -> None:
+    for number, (check, lines) in enumerate(score.failures.items()):
+        if number == SHOWN:
+            print_line(f"\n... and {len(score.failures) - SHOWN:,} more: --report FILE has all")
+            return
+        print_line(f"\n{check}")
+        for line in lines[:LONGEST]:
+            print_line("    " + line.replace("\n", "\n    "))
+        if len(lines) > LONGEST:
+            print_line(f"    ... and {plural(len(lines) - LONGEST, 'line')} more")
+        if not check.startswith("known/"):
+            print_line(f"    again: rinzler check {name} '{check}'")
+
+
+def verdict(score: Score, told: dict[str, Any], kept: Path | None) -> str:
+    count = plural(score.checks, "check")
+    if not score.ok:
+        return f"\nfailed     {len(score.failures):,} of {count}"
+    if kept is not None:
+        return f"certified  {count}, {score.drawn:,} of them generated; rinzler backends shows it"
+    if told["complete"]:
+        return f"passed     {count}; the report could not be kept in {certified.folder()}"
+    return f"passed     {count} of some tiers; without --tier and ids all of them certify"
+
+
+def write_report(report: str | None, told: dict[str, Any]) -> None:
+    if report is None:
+        return
+    try:
+        Path(report).write_text(json_module.dumps(told, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"the report cannot be written to {report}: {error}") from error
+
+
+def print_line(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

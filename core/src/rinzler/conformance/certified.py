@@ -1,0 +1,58 @@
+"""Where the report of a run that passed is kept, so that a listing can show it.
+
+One file for each identity (`report.py`) in the user's cache folder: another version of the
+backend, of core or of the protocol, or another device, has none until it is checked itself. A run
+that fails takes the certificate away. Read next: `cli/check.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rinzler.conformance.report import FORMAT
+from rinzler.files import FILES, ReplaceError, replace_file
+
+
+def folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("rinzler", appauthor=False) / "conformance"
+
+
+def path_for(identity: Mapping[str, Any]) -> Path:
+    text = json.dumps(dict(identity), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return folder() / f"{identity['distribution']}-{identity['backend']}-{digest}.json"
+
+
+def keep(identity: Mapping[str, Any], report: Mapping[str, Any]) -> Path | None:
+    """Keep the report of a complete run that passed; forget an earlier one of a run that failed.
+
+    Where it lies now; None where nothing is kept, or the folder cannot be written.
+    """
+    path = path_for(identity)
+    with suppress(OSError, ReplaceError):
+        if not report["passed"]:
+            path.unlink(missing_ok=True)
+        elif report["complete"]:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, [(json.dumps(report, indent=2) + "\n").encode()], FILES)
+            return path
+    return None
+
+
+def certificate(identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The report that is kept for an identity; None where there is none, or an unreadable one."""
+    try:
+        report: Any = json.loads(path_for(identity).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(report, dict) or report.get("format") != FORMAT:
+        return None
+    same = all(report.get(key) == value for key, value in identity.items())
+    return report if same and report.get("passed") and report.get("complete") else None
