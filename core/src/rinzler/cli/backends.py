@@ -21,6 +21,7 @@ from rinzler.ops import Fact
 from rinzler.plugins import PluginReport
 
 FactsByPlugin = Mapping[tuple[str, str], Sequence[Fact]]
+Certificates = Mapping[tuple[str, str], str]
 
 COLUMNS = ("NAME", "KIND", "STATE", "VERSION", "DISTRIBUTION", "PRIORITY", "REASON")
 COLOURS = {"ready": "green", "open": "green", "found": "default", "blocked": "yellow"}
@@ -35,25 +36,31 @@ def render_backends(
     terminal: bool = False,
     width: int = 100,
     facts: FactsByPlugin | None = None,
+    certificates: Certificates | None = None,
 ) -> str:
     """The listing as text that ends with a newline.
 
     `name` keeps the lines of one backend, plugin or distribution; `verbose` adds the entry point
-    and the traceback of each, and its `facts`, which are keyed by (distribution, name).
+    and the traceback of each, and its `facts`, which are keyed by (distribution, name), as are the
+    `certificates` of backends that have passed the conformance kit.
     `terminal` allows colour and wraps at `width` columns.
     Raises BackendError for a name that is not there.
     """
     if name is not None:
         reports = _named(reports, name)
+    certificates = certificates or {}
     if json:
         entries = [_plain(report) for report in reports]
         for report, entry in zip(reports, entries, strict=True):
+            entry["certified"] = certificates.get((report.distribution, report.name), "")
             if facts is not None and verbose:
                 entry["facts"] = [asdict(fact) for fact in _facts(report, facts)]
         return json_module.dumps(entries, indent=2) + "\n"
     if not reports:
         return "no plugin is installed. pip install rinzler-numpy\n"
-    rows = [_row(report) for report in reports]
+    rows = [
+        _row(report, certificates.get((report.distribution, report.name), "")) for report in reports
+    ]
     text = _table(rows, width) if terminal else _columns(rows)
     if verbose:
         text += "".join(_details(report, _facts(report, facts or {})) for report in reports)
@@ -85,7 +92,7 @@ def _plain(report: PluginReport) -> dict[str, object]:
     return values
 
 
-def _row(report: PluginReport) -> tuple[str, ...]:
+def _row(report: PluginReport, certificate: str) -> tuple[str, ...]:
     priority = "" if report.priority is None else str(report.priority)
     reason = f"{report.reason}. {report.mend}" if report.mend else report.reason
     return (
@@ -95,7 +102,7 @@ def _row(report: PluginReport) -> tuple[str, ...]:
         report.version,
         report.distribution,
         priority,
-        " ".join((reason or report.summary).split()),
+        " ".join(f"{reason or report.summary} {certificate and f'({certificate})'}".split()),
     )
 
 

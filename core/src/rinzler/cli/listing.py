@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 from rinzler.cli.backends import render_backends
 from rinzler.errors import EXIT_OK
 from rinzler.plugins.records import split_device
+
+if TYPE_CHECKING:
+    from rinzler.plugins import PluginReport
 
 
 def list_backends(name: str | None, verbose: bool, json: bool) -> int:
@@ -42,6 +46,22 @@ def list_backends(name: str | None, verbose: bool, json: bool) -> int:
         terminal=sys.stdout.isatty(),
         width=shutil.get_terminal_size().columns,
         facts=facts,
+        certificates={
+            (each.distribution, each.name): certificate_of(each)
+            for each in reports
+            if each.kind == "backend" and each.state == "open"
+        },
     )
     sys.stdout.write(text)
     return EXIT_OK
+
+
+def certificate_of(report: PluginReport) -> str:
+    """What the conformance kit said of a backend that is open here; empty where it never ran."""
+    from rinzler.conformance.certified import certificate, identity, summary
+    from rinzler.plugins import open_device
+
+    name = f"{report.distribution}:{report.name}"
+    device = open_device(name).backend.caps.device_text
+    found = certificate(identity(report.distribution, report.version, report.name, device))
+    return summary(found) if found else ""

@@ -1,8 +1,9 @@
 """Where the report of a run that passed is kept, so that a listing can show it.
 
-One file for each identity (`report.py`) in the user's cache folder: another version of the
+One file for each identity in the user's cache folder: another version of the
 backend, of core or of the protocol, or another device, has none until it is checked itself. A run
-that fails takes the certificate away. Read next: `cli/check.py`.
+that fails takes the certificate away. Light, because every listing imports it.
+Read next: `cli/check.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rinzler.conformance.report import FORMAT
+from rinzler import __version__
 from rinzler.files import FILES, ReplaceError, replace_file
+from rinzler.ops import PROTOCOL
+
+FORMAT = 1
+
+
+def identity(distribution: str, version: str, name: str, device: str) -> dict[str, Any]:
+    """What a certificate holds for: another of any of these is another backend."""
+    return {
+        "distribution": distribution,
+        "version": version,
+        "backend": name,
+        "device": device,
+        "protocol": list(PROTOCOL),
+        "core": __version__,
+    }
 
 
 def folder() -> Path:
@@ -56,3 +72,14 @@ def certificate(identity: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     same = all(report.get(key) == value for key, value in identity.items())
     return report if same and report.get("passed") and report.get("complete") else None
+
+
+def summary(report: dict[str, Any]) -> str:
+    """One line for a listing: "certified 2026-09-12: 8 tiers, 7,035 checks, 2 known failures"."""
+    day = str(report["when"])[:10]
+    parts = (
+        f"{len(report['tiers'])} tiers",
+        f"{report['checks']:,} checks",
+        *([f"{len(report['known'])} known to fail"] if report["known"] else []),
+    )
+    return f"certified {day}: {', '.join(parts)}"

@@ -7,32 +7,16 @@ It says all that the numbers depend on, so that two reports can be compared, and
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from rinzler import __version__
+from rinzler.conformance.certified import FORMAT, identity
 from rinzler.conformance.runner import Score
 from rinzler.conformance.subject import Subject
-from rinzler.conformance.tiers import NAMES
-from rinzler.ops import PROTOCOL
-
-FORMAT = 1
-
-
-def identity(distribution: str, version: str, name: str, device: str) -> dict[str, Any]:
-    """What a certificate holds for: another of any of these is another backend."""
-    return {
-        "distribution": distribution,
-        "version": version,
-        "backend": name,
-        "device": device,
-        "protocol": list(PROTOCOL),
-        "core": __version__,
-    }
+from rinzler.conformance.tiers import CASES, NAMES
 
 
 def identity_of(subject: Subject) -> dict[str, Any]:
@@ -64,20 +48,10 @@ def report_of(subject: Subject, score: Score, complete: bool) -> dict[str, Any]:
 
 
 def has_all(score: Score) -> bool:
-    return set(NAMES) <= set(score.tiers)
+    """Every tier, and no fewer generated cases than a run has that says nothing of them."""
+    return set(NAMES) <= set(score.tiers) and score.drawn >= CASES
 
 
 def _tally(score: Score, name: str) -> dict[str, Any]:
     tally = asdict(score.tiers[name])
     return tally | {"seconds": round(tally["seconds"], 3), "worst": round(tally["worst"], 6)}
-
-
-def summary(report: dict[str, Any]) -> str:
-    """One line for a listing: "certified 2026-09-12: 8 tiers, 7,035 checks, 2 known failures"."""
-    day = str(report["when"])[:10]
-    parts: Sequence[str] = (
-        f"{len(report['tiers'])} tiers",
-        f"{report['checks']:,} checks",
-        *([f"{len(report['known'])} known to fail"] if report["known"] else []),
-    )
-    return f"certified {day}: {', '.join(parts)}"
