@@ -76,8 +76,18 @@ def test_json_has_everything_but_the_exception():
         "priority": None,
         "summary": "",
         "traceback": BAD.traceback,
+        "certified": "",
     }
     assert render_backends([], json=True) == "[]\n"
+
+
+def test_a_certified_backend_says_so_in_its_line():
+    certificates = {("rinzler-numpy", "numpy"): "certified 2026-09-12: 8 tiers, 7,035 checks"}
+    line = render_backends([GOOD, BAD], certificates=certificates).splitlines()[1]
+    assert line.endswith("the readable reference (certified 2026-09-12: 8 tiers, 7,035 checks)")
+    (numpy, gpu) = json.loads(render_backends([GOOD, BAD], json=True, certificates=certificates))
+    assert numpy["certified"] == "certified 2026-09-12: 8 tiers, 7,035 checks"
+    assert gpu["certified"] == ""
 
 
 def test_verbose_prints_the_entry_point_and_the_stored_traceback():

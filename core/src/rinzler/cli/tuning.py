@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from rinzler.cli import commands
 from rinzler.cli.commands import MERGES, MODEL, SCHEDULE, SHAPE, TRAINING
-from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting
+from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting, TrainFlags
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
 
@@ -81,7 +81,7 @@ def autotune(
     vocab_size: Annotated[int, Parameter(group=MODEL, help="merges of the tokenizer")] = MERGES,
     model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = SHAPE,
     training: Annotated[
-        TrainConfig, Parameter(name="*", group=TRAINING, negative_none="no-")
+        TrainFlags, Parameter(name="*", group=TRAINING, negative_none="no-")
     ] = SCHEDULE,
     settings: Annotated[tuple[Setting, ...], Parameter(parse=False)] = (),
     **unused: Any,
