@@ -40,6 +40,9 @@ def _output(request: TrainRequest) -> Iterator[str]:
         )
     if request.quiet and request.plan:
         yield "--plan is all that it prints, and --quiet leaves it out; give one of them"
+    if request.verify_resume and (request.quiet or request.plan):
+        other = "--quiet" if request.quiet else "--plan"
+        yield f"--verify-resume prints what it found and nothing else: leave out {other}"
     if request.quiet and request.plain:
         yield "--plain is a form of what --quiet leaves out; give one of them"
 

@@ -63,6 +63,7 @@ class TrainRequest:
     strict: bool = False  # no older checkpoint in place of one that is damaged
     init: str | None = None  # the same, to take weights and tokenizer from
     preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
+    verify_resume: bool = False  # only prove that it would be exact
     plan: bool = False  # only say what the run would take
     origins: Mapping[str, str] = field(default_factory=dict)  # {"steps": "file run.toml, line 3"}
 
@@ -147,6 +148,10 @@ def train(
     plan: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="print what it would take, and stop")
     ] = False,
+    verify_resume: Annotated[
+        bool,
+        Parameter(group=OUTPUT, negative="", help="prove that a resumed run is the same, and stop"),
+    ] = False,
     show_config: Annotated[
         bool,
         Parameter(group=OUTPUT, negative="", help="print every setting and its origin, and stop"),
@@ -186,6 +191,7 @@ def train(
         init=init,
         preset=in_force(preset, settings) if preset else "",
         plan=plan,
+        verify_resume=verify_resume,
         origins={each.name: each.origin for each in settings if each.origin != DEFAULT},
     )
     check(request)

@@ -34,6 +34,7 @@ from rinzler.cli.report import Listener, PlainReporter
 from rinzler.cli.rewind import Record
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say, say_if_slow
+from rinzler.cli.verify import verify_resume
 from rinzler.errors import (
     EXIT_GUARD,
     EXIT_OK,
@@ -52,6 +53,8 @@ RECENT = 50  # steps whose mean is the training loss at the end
 
 def run(request: TrainRequest) -> int:
     """Train as asked; returns the exit code. Raises RinzlerError."""
+    if request.verify_resume:
+        return verify_resume(request)
     with ExitStack() as held:
         with nullcontext() if request.quiet else say_if_slow(WAITING):
             if request.plan:
