@@ -15,13 +15,16 @@ Read next: `test_table.py`, and any other test here.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -174,6 +177,24 @@ def tool(name: str) -> str:
             pytest.fail(f"{name} is not installed, and RINZLER_REQUIRED_TOOLS names it")
         pytest.skip(f"{name} is not installed: this promise was not tried")
     return found
+
+
+@pytest.fixture
+def disturbed_runs(tmp_path: Path) -> Callable[..., Any]:
+    """What became of runs that were killed, or had a system call fail: see crash/runs.py."""
+
+    def disturb(what: str, which: str, every: int) -> Any:
+        folder = tmp_path / which
+        folder.mkdir()
+        # A fork copies one thread: let there be no others.
+        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "RINZLER_PLUGINS": "numpy,corpus"}
+        script = [sys.executable, str(HERE / "crash" / "runs.py")]
+        command = [*script, what, which, str(folder), str(every)]
+        run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone, check=False)
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    return disturb
 
 
 @pytest.fixture

@@ -102,35 +102,19 @@ def test_saving_in_place_is_caught(tmp_path: Path, count) -> None:
 
 
 @pytest.mark.promise(
-    "a run killed at any system call on its folder goes on to the same bits, or never began",
-    at_least=20,
-    long=200,
+    "a run killed at any system call on its folder, new or resumed, ends with the same bits",
+    at_least=18,
+    long=350,
 )
-def test_kill_in_a_run(strace: str, tmp_path: Path, count, long: bool) -> None:
-    command = [sys.executable, str(HERE / "runs.py"), str(tmp_path), "1" if long else "9"]
-    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "RINZLER_PLUGINS": "numpy,corpus"}
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone, check=False)
-    assert run.returncode == 0, run.stderr
-    result = json.loads(run.stdout)
-    assert {row["killed"] for row in result["rows"]} == {-signal.SIGKILL}
-    for row in result["rows"]:
-        assert "Traceback" not in row["said"], row
-        if row["saved"]:
-            missing = [each for each in result["metrics"] if each not in row["metrics"]]
-            if row["resumed"] == 2:  # all steps were done and saved, and there is nothing to resume
-                assert "6 steps" in row["said"], row
-                assert {step for _, step in missing} <= {6}, row
-            else:
-                assert (row["resumed"], missing) == (0, []), row
-            assert len(row["metrics"]) + len(missing) == len(result["metrics"]), row  # none twice
-            assert row["digest"] == result["digest"], row
-            assert row["strange"] == [], row
-        else:
-            assert row["resumed"] in (2, 3), row
-            assert row["said"].startswith("error: "), row
-        count()
-    saved = {row["saved"] for row in result["rows"]}
-    assert saved == {True, False}
+@pytest.mark.usefixtures("strace")
+def test_kill_in_a_run(disturbed_runs, count, long: bool) -> None:
+    for which in ("begin", "resume"):
+        rows = disturbed_runs("killed", which, every=1 if long else 20)
+        for row in rows:
+            assert row["ended"] == -signal.SIGKILL
+            assert row["wrong"] == [], row
+            count()
+        assert {row["saved"] for row in rows} == {True, which == "resume"}
 
 
 def test_a_loss_would_be_seen() -> None:

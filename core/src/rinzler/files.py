@@ -56,9 +56,9 @@ class FileSystem:
 
     def free(self, path: Path) -> int | None:
         """Bytes that may still be written there, or where it will be made; None if unknown."""
-        there = next((each for each in (path, *path.absolute().parents) if each.exists()), path)
+        above = (path, *path.absolute().parents)
         try:
-            return shutil.disk_usage(there).free
+            return shutil.disk_usage(next((each for each in above if each.exists()), path)).free
         except OSError:
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import shutil
 import signal
 from collections.abc import Callable
@@ -221,7 +222,8 @@ def test_only_one_process_at_a_time(shell) -> None:
         code, message = refused(shell, RUN, "--steps", "9")
         assert contents(RUN) == before
     assert code == 2
-    assert message.startswith(f"the run folder {RUN} is in use (process {os.getpid()}, started ")
+    who = f"process {os.getpid()} on {platform.node()}, started "
+    assert message.startswith(f"the run folder {RUN} is in use ({who}")
     assert resume(shell, RUN, "--steps", "9")[0] == 0
 
 

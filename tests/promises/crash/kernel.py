@@ -47,10 +47,11 @@ def calls_of(deed: Deed) -> list[Call]:
     calls = []
     for line in lines:
         found = re.match(r"(\w+)\(", line)
-        if found is None or found[1] in NOT_FILES or "<pipe:" in line:  # it was told to begin
+        if found is None:
             continue
-        seen[found[1]] += 1
-        calls.append(Call(found[1], seen[found[1]], line))
+        seen[found[1]] += 1  # all of them: strace counts the first ones too, which open the gate
+        if found[1] not in NOT_FILES and "<pipe:" not in line:
+            calls.append(Call(found[1], seen[found[1]], line))
     return calls
 
 
@@ -60,10 +61,17 @@ def killed_at(deed: Deed, call: Call) -> int:
     return _traced(deed, ["-e", f"trace={call.name}", "-e", kill, "-o", os.devnull])
 
 
-def failing_at(deed: Deed, call: Call, error: str) -> int:
-    """The call is not carried out and fails with that error. Returns as `forked`."""
+def failing_at(deed: Deed, call: Call, error: str) -> tuple[int, str]:
+    """The call is not carried out and fails with that error.
+
+    Returns as `forked`, and the call as strace saw it; "" if there was none.
+    """
     fail = f"inject={call.name}:error={error}:when={call.number}"
-    return _traced(deed, ["-e", f"trace={call.name}", "-e", fail, "-o", os.devnull])
+    with tempfile.NamedTemporaryFile() as trace:
+        options = ["-y", "-s", "0", "-e", f"trace={call.name}", "-e", fail, "-o", trace.name]
+        ended = _traced(deed, options)
+        lines = Path(trace.name).read_text(encoding="utf-8").splitlines()
+    return ended, next((line for line in lines if "(INJECTED)" in line), "")
 
 
 def killed_at_byte(deed: Deed, limit: int) -> int:

@@ -1,9 +1,10 @@
-"""A script: whole runs of `rinzler-train`, killed at system calls on their folder, and resumed.
+"""A script: whole runs of `rinzler-train`, disturbed at system calls on their folder, and resumed.
 
-    python runs.py FOLDER 16     at every 16th of them
+    python runs.py killed begin FOLDER 16       a new run, at every 16th of them
+    python runs.py failing resume FOLDER 16     one that is resumed; they fail, and do not kill
 
-Prints JSON: what a run that nobody disturbed ends with, and for each victim what it ends with.
-Read next: `../test_kill.py`, which says what that must be.
+Prints JSON: for each victim how it ended, and what was wrong after a resume.
+Read next: `../test_kill.py` and `../test_faults.py`.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kernel import calls_of, forked, killed_at
+from kernel import Call, Deed, calls_of, failing_at, forked, killed_at
 
 from rinzler.checkpoint import in_folder
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog does not mind.\n" * 40
-VICTIM, WHOLE = Path("victim"), Path("whole")
+VICTIM, WHOLE, HALF = Path("victim"), Path("whole"), Path("half")
+Disturbance = Callable[[Deed, Call, int], dict[str, Any]]
 STEPS = 6
+ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "EDQUOT")
 SETTINGS = (
     *("--steps", str(STEPS), "--save-every", "2", "--keep-last", "1", "--eval-every", "3"),
     *("--gen-every", "4", "--d-model", "16", "--layers", "1", "--context", "16", "--lr", "0.01"),
@@ -65,6 +68,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     metrics = [[each["event"], each["step"]] for each in records if each["event"] in told]
     known = {"config.json", "metrics.jsonl", "samples.txt", "lock"}
     kept = {path.name for path in checkpoints.values()}
+    kept |= {path.name for path in folder.glob("step-*.old")}  # could not be read: set aside
     return {
         "digest": hashlib.sha256(checkpoints[STEPS].read_bytes()).hexdigest(),
         "metrics": sorted(metrics),
@@ -72,26 +76,85 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-def victims(every: int) -> list[dict[str, Any]]:
-    calls = [call for call in calls_of(lambda: begin(VICTIM)) if VICTIM.name in call.text]
+def begin_victim() -> None:
+    begin(VICTIM)
+
+
+def half_done() -> None:
+    """In HALF, a run that was killed when it was to save step 6."""
+    calls = calls_of(begin_victim)
+    shutil.rmtree(VICTIM)
+    killed_at(begin_victim, next(call for call in calls if "step-000006" in call.text))
+    shutil.move(VICTIM, HALF)
+
+
+def victims(deed: Deed, every: int, disturb: Disturbance) -> list[dict[str, Any]]:
+    """What each disturbed run came to, after a resume where it did not come to its end."""
+
+    def reset() -> None:
+        shutil.rmtree(VICTIM, ignore_errors=True)
+        if deed is go_on:
+            shutil.copytree(HALF, VICTIM)
+
+    reset()
+    calls = [call for call in calls_of(deed) if VICTIM.name in call.text]
     rows = []
-    for call in calls[::every]:
-        shutil.rmtree(VICTIM)
-        killed = killed_at(lambda: begin(VICTIM), call)
+    for number, call in enumerate(calls[::every]):
+        reset()
+        row = {"text": call.text} | disturb(deed, call, number)
         VICTIM.mkdir(exist_ok=True)
-        saved = bool(in_folder(VICTIM))
-        row = {"text": call.text, "killed": killed, "saved": saved, "resumed": forked(go_on)}
-        row["said"] = Path("said").read_text(encoding="utf-8")
-        rows.append(row | (outcome(VICTIM) if saved else {}))
+        row["saved"] = bool(in_folder(VICTIM))
+        row["first said"] = row["said"] = Path("said").read_text(encoding="utf-8")
+        if row["ended"] != 0:
+            row["resumed"] = forked(go_on)
+            row["said"] = Path("said").read_text(encoding="utf-8")
+        row["wrong"] = wrong(row, outcome(WHOLE))
+        rows.append(row)
     return rows
 
 
-def run(where: str, every: str) -> Sequence[Any] | dict[str, Any]:
+def wrong(row: dict[str, Any], whole: dict[str, Any]) -> list[str]:
+    """What a run that was disturbed, and resumed where it broke off, lacks in the end."""
+    found = ["a traceback"] if "Traceback" in row["said"] + row["first said"] else []
+    if not row["saved"]:
+        refused = row.get("resumed") in (2, 3) and row["said"].startswith("error: ")
+        return found if refused else [*found, "nothing is saved, and no word of it"]
+    came_to = outcome(VICTIM)
+    missing = [each for each in whole["metrics"] if each not in came_to["metrics"]]
+    if row.get("resumed") == 2 and f"{STEPS} steps" in row["said"]:
+        # The last save was the last thing it did: validation and sample are not made up for.
+        missing = [each for each in missing if each[1] != STEPS]
+    if missing:
+        found.append(f"metrics lack {missing}")
+    if len(came_to["metrics"]) > len(whole["metrics"]):
+        found.append("metrics has something twice")
+    if came_to["digest"] != whole["digest"]:
+        found.append("the last checkpoint has other bits")
+    if came_to["strange"]:
+        found.append(f"left behind: {came_to['strange']}")
+    return found
+
+
+def kill(deed: Deed, call: Call, number: int) -> dict[str, Any]:
+    return {"ended": killed_at(deed, call)}
+
+
+def fail(deed: Deed, call: Call, number: int) -> dict[str, Any]:
+    error = ERRORS[number % len(ERRORS)]
+    ended, injected = failing_at(deed, call, error)
+    return {"ended": ended, "error": error, "injected": injected}
+
+
+def run(what: str, which: str, where: str, every: str) -> list[dict[str, Any]]:
     os.chdir(where)
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     AttendedTrainer.sample.__defaults__ = (12, 0.8)  # short samples do
     begin(WHOLE)
-    return {"rows": victims(int(every)), **outcome(WHOLE)}
+    if which == "resume":
+        half_done()
+    deed = {"begin": begin_victim, "resume": go_on}[which]
+    disturb = {"killed": kill, "failing": fail}[what]
+    return victims(deed, int(every), disturb)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,11 @@ def retain(
     deleted = []
     for step in steps[:-last]:
         path = found[step]
-        if step == best or path.is_symlink() or not path.is_file():
+        if step == best:
             continue
         try:
+            if path.is_symlink() or not path.is_file():
+                continue
             files.unlink(path)
         except FileNotFoundError:
             continue  # somebody else tidied up

@@ -35,10 +35,15 @@ class Found:
 def folder_of(run: str) -> Path:
     """The folder of a run, or the one that a checkpoint lies in. Raises CheckpointError."""
     path = Path(run)
-    if path.is_dir():
-        return path
-    if path.exists():
-        return path.parent
+    try:
+        if path.is_dir():
+            return path
+        if path.exists():
+            return path.parent
+    except OSError as cause:
+        raise CheckpointError(
+            f"{path} cannot be read: {cause.strerror or cause}. Check the disk, and who may read it"
+        ) from cause
     newest = rundir.newest_run()
     hint = f" The newest here: {newest}" if newest else " Train one first: rinzler-train"
     raise CheckpointError(f"there is no run or checkpoint {path}.{hint}")

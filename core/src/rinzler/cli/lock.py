@@ -1,7 +1,9 @@
 """One process for one run folder: two that go on with the same run would write into each other.
 
 The lock is the system's own, on the file `lock` in the folder. It ends with the process however
-that ends, so there is never a stale one to remove; the file itself stays, and says who had it last.
+that ends, so there is never a stale one to remove; the file itself stays, and says who has it. A
+process that was just killed may still have it for a moment, so a second one tries for a while.
+(The library `filelock` empties the file whenever somebody tries, so it could not say who has it.)
 Leaves out: network folders that know no locks; there a line says so and the run goes on.
 Read next: `resume.py`.
 """
@@ -10,9 +12,11 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,10 +26,12 @@ from rinzler.errors import ConfigError
 LOCK = "lock"
 BEYOND = 1 << 20  # Windows locks bytes against reading: lock one behind what is written
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+PATIENCE = 1.0  # seconds in which a killed process is gone, and a new holder has signed
+PAUSE = 0.02  # seconds between two tries
 
 
 @contextmanager
-def owned(folder: Path) -> Iterator[None]:
+def owned(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     """The folder belongs to this process inside `with`. Raises ConfigError if it is another's."""
     path = folder / LOCK
     try:
@@ -35,16 +41,34 @@ def owned(folder: Path) -> Iterator[None]:
             f"{path} cannot be opened: {cause.strerror}. A run needs a folder that it may write to"
         ) from cause
     try:
+        _take_within(descriptor, folder, patience)
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+        _sign(descriptor, f"process {os.getpid()} on {platform.node()}, started {now}\n")
+        try:
+            yield
+        finally:
+            _sign(descriptor, "")
+    finally:
+        with suppress(OSError):
+            os.close(descriptor)  # and with it, also where that fails, the lock is gone
+
+
+def _take_within(descriptor: int, folder: Path, patience: float) -> None:
+    """Take the lock. Raises ConfigError if somebody else has it all the time."""
+    until = time.monotonic() + patience
+    while True:
         try:
             _take(descriptor)
         except OSError as cause:
-            if cause.errno in TAKEN:
+            if cause.errno not in TAKEN:
+                path = folder / LOCK
+                say(f"note: {path} cannot be locked ({cause.strerror}); start no second run there")
+                return
+            if time.monotonic() >= until:
                 raise ConfigError(_taken(folder)) from cause
-            say(f"note: {path} cannot be locked ({cause.strerror}); start no second run there")
-        _sign(descriptor)
-        yield
-    finally:
-        os.close(descriptor)  # and with it the lock is gone
+            time.sleep(PAUSE)
+        else:
+            return
 
 
 def _take(descriptor: int) -> None:
@@ -60,16 +84,20 @@ def _take(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _sign(descriptor: int) -> None:
-    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()}, started {now}\n".encode())
+def _sign(descriptor: int, text: str) -> None:
+    """Say who has the lock. It holds without that too: on a full disk nobody is named."""
+    with suppress(OSError):
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, text.encode())
 
 
 def _taken(folder: Path) -> str:
-    who = (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip() or "another process"
+    try:
+        who = (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        who = ""
     return (
-        f"the run folder {folder} is in use ({who}). Wait for that run or stop it, "
-        "or start another one: it gets a folder of its own"
+        f"the run folder {folder} is in use ({who or 'by another process'}). Wait for that run or "
+        "stop it, or start another one: it gets a folder of its own"
     )

@@ -9,6 +9,7 @@ Leaves out: the lines (`lines.py`). Read next: `showing.py`.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -68,9 +69,15 @@ def needs_of(trainer: Trainer, folder: Path, capture: bool, files: FileSystem = 
     """What the rest of a run will take; `folder` need not exist yet."""
     model, config = trainer.model, trainer.config
     memory = footprint(model.config, config, model.device.backend, model.dtype, capture)
-    held = sum(path.stat().st_size for path in folder.glob("step-*.safetensors"))
     one = checkpoint_size(trainer, memory.moments // memory.weights)
-    return Needs(memory, one, at_one_time(trainer), held, files.free(folder))
+    return Needs(memory, one, at_one_time(trainer), held_by(folder), files.free(folder))
+
+
+def held_by(folder: Path) -> int:
+    """Bytes of the checkpoints that lie there; 0 where the system does not say."""
+    with suppress(OSError):
+        return sum(path.stat().st_size for path in folder.glob("step-*.safetensors"))
+    return 0
 
 
 def checkpoint_size(trainer: Trainer, moments: int) -> int:

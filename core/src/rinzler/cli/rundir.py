@@ -63,18 +63,21 @@ def next_free(name: str, runs: Path = RUNS) -> Path:
     raise AssertionError("unreachable: count() has no end")
 
 
-def check_free(folder: Path) -> None:
-    """Raises ConfigError if a folder named by --run-dir holds anything already."""
-    if folder.is_dir():
-        held = sorted(path.name for path in folder.iterdir())
-        if not held:
-            return
+def check_free(folder: Path, *ours: str) -> None:
+    """Raises ConfigError if a folder named by --run-dir holds anything already, but for `ours`."""
+    try:
+        is_folder = folder.is_dir()
+        is_file = not is_folder and folder.exists()
+        held = sorted(path.name for path in folder.iterdir()) if is_folder else []
+    except OSError as cause:
+        raise _not_made(folder, cause) from cause
+    if set(held) - set(ours):
         names = ", ".join(held[:3]) + (", …" if held[3:] else "")
         raise ConfigError(
             f"the run folder {folder} is not empty ({names}). Name a new one, --run-dir "
             f"{folder}-2, or leave --run-dir out and get the next free one in {RUNS}"
         )
-    if folder.exists():
+    if is_file:
         raise ConfigError(f"{folder} is a file, expected a new folder: --run-dir {folder}-run")
 
 
@@ -94,7 +97,11 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
     try:
         replace_file(folder / CONFIG, [text.encode("utf-8")], FILES)
     except ReplaceError as failure:
-        raise _not_made(folder, failure.cause) from failure.cause
+        reason = failure.cause.strerror or str(failure.cause)
+        raise ConfigError(
+            f"{folder / CONFIG} cannot be written: {reason}. Make sure that there is room, and "
+            "that you may write there, or name another place: --run-dir DIR"
+        ) from failure.cause
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

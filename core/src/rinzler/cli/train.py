@@ -26,7 +26,7 @@ from rinzler.cli.commands import TrainRequest
 from rinzler.cli.fitting import batch_that_fits
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
-from rinzler.cli.lock import owned
+from rinzler.cli.lock import LOCK, owned
 from rinzler.cli.plan import Plan, prepare, settings
 from rinzler.cli.planning import show_plan
 from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFile
@@ -78,6 +78,7 @@ class Ready:
 def _begin(request: TrainRequest, held: ExitStack) -> Ready:
     trainer, plan = prepare(request)
     held.enter_context(owned(plan.folder))
+    rundir.check_free(plan.folder, LOCK)  # another run may have had it since, and be over
     config = settings(plan, request, Invocation.of_this_process())
     rundir.write_settings(plan.folder, config)
     return Ready(trainer, plan, config, request.options)
