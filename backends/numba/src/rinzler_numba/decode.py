@@ -37,7 +37,7 @@ from rinzler_numba.launcher import planned
 from rinzler_numba.memory import Memory
 from rinzler_numba.native import number, share
 from rinzler_numba.scratch import give, scratch, take
-from rinzler_numba.tiles import WIDTH, corner, move, product, rounded
+from rinzler_numba.tiles import WIDTH, corner, move, rounded
 from rinzler_numba.vector import f4
 
 
@@ -84,8 +84,19 @@ def _attention_one(args: Any, block: int, blocks: int) -> None:
             p = between(0, known - 1 - j, p, spread(ZERO))
             store(scores + 4 * j, p)
             sums = plus(sums, p)
+        fours = known - known % 4
         for c in range(0, whole, LANES):
-            product(1, known, scores, 0, 1, v + 4 * c, size, means + 4 * c, 0, 0)
+            # Four sums side by side: one would wait for itself at every step.
+            m0, m1, m2, m3 = spread(ZERO), spread(ZERO), spread(ZERO), spread(ZERO)
+            for j in range(0, fours, 4):
+                p, value = scores + 4 * j, v + 4 * (j * size + c)
+                m0 = times_plus(spread(single(p)), load(value), m0)
+                m1 = times_plus(spread(single(p + 4)), load(value + 4 * size), m1)
+                m2 = times_plus(spread(single(p + 8)), load(value + 8 * size), m2)
+                m3 = times_plus(spread(single(p + 12)), load(value + 12 * size), m3)
+            for j in range(fours, known):
+                m0 = times_plus(spread(single(scores + 4 * j)), load(v + 4 * (j * size + c)), m0)
+            store(means + 4 * c, plus(plus(m0, m1), plus(m2, m3)))
         for c in range(whole, size):
             mean = ZERO
             for j in range(known):

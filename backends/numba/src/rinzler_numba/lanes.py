@@ -197,10 +197,13 @@ def total(typing: Any, x: Any) -> Any:
 
     def make(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         x, width = args[0], LANES
-        while width > 1:  # fold the upper half on the lower one
+        while width > 1:  # fold the upper half on the lower one; halves fit narrower registers
             width //= 2
-            upper = ir.Constant(WHOLES, [(k + width) % LANES for k in range(LANES)])
-            x = builder.fadd(x, builder.shuffle_vector(x, x, upper))
+            kind = ir.VectorType(I32, width)
+            lower = ir.Constant(kind, list(range(width)))
+            upper = ir.Constant(kind, list(range(width, 2 * width)))
+            halves = [builder.shuffle_vector(x, x, half) for half in (lower, upper)]
+            x = builder.fadd(*halves)
         return builder.extract_element(x, I32(0))
 
     return types.float32(lanes), make

@@ -99,12 +99,14 @@ class Program:
         for launch in self.launches:
             args, _ = launch.args.buffer_info()
             self.table.extend((launch.address, args, launch.blocks, 0, 0, 0, 0, 0))
-        self.widest = max((launch.blocks for launch in self.launches), default=0)
+        blocks = [launch.blocks for launch in self.launches]
+        # Where most launches are one block, as for a single row, more workers would only wait.
+        self.workers = max(blocks, default=0) if sum(blocks) >= 2 * self.rows else 1
 
     def run(self) -> None:
         """Run all, each after the one before. Raises BackendError where threads cannot be had."""
         table, _ = self.table.buffer_info()
-        workers = min(pool.count, self.widest)
+        workers = min(pool.count, self.workers)
         if workers <= 1 and self.rows == 1:  # nobody else has this table
             entry(ALONE)(table, 1, 1)
             return

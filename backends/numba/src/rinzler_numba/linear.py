@@ -56,12 +56,14 @@ def forward(y: Memory | None, pre: Memory, x: Memory, w: Memory, b: Memory | Non
 @planned
 def linear(y: Memory, x: Memory, w: Memory, b: Memory | None) -> list[Launch]:
     if x.shape[0] <= rows.FEW:
-        return rows.product(y, x, w, b, False, False)
+        return rows.product(y, x, w, b)
     return forward(None, y, x, w, b)
 
 
 @planned
 def linear_gelu(y: Memory, pre: Memory, x: Memory, w: Memory, b: Memory | None) -> list[Launch]:
+    if x.shape[0] <= rows.FEW:
+        return rows.product(pre, x, w, b, activated=y)
     return forward(y, pre, x, w, b)
 
 

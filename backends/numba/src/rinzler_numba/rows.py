@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rinzler_numba.activation import gelu_of
 from rinzler_numba.blocks import pieces
 from rinzler_numba.compiling import Launch, kernel
 from rinzler_numba.memory import Memory
@@ -21,11 +22,14 @@ LANES = 16
 
 @kernel
 def _rows_product(args: Any, block: int, blocks: int) -> None:
-    """y[r] (+)= Σ_k x[r, k]·w[k] (+ b), w stored [K, N]: four rows of w at a time."""
+    """y[r] (+)= Σ_k x[r, k]·w[k] (+ b), w stored [K, N]: four rows of w at a time.
+
+    With `activated` given, that becomes gelu(y).
+    """
     y, x, w, b, r_count, n, k_count = (
         args[0], args[1], args[2], args[3], args[4], args[5], args[6],
     )  # fmt: skip
-    accumulate = args[7]
+    accumulate, activated = args[7], args[8]
     left, right = share(n, block, blocks, LANES)
     width = right - left
     for r in range(r_count):
@@ -52,6 +56,10 @@ def _rows_product(args: Any, block: int, blocks: int) -> None:
             x0 = factors[k]
             for j in range(width):
                 row[j] += x0 * w0[j]
+        if activated != 0:
+            curved = floats(activated + 4 * (r * n + left), width)
+            for j in range(width):
+                curved[j] = gelu_of(row[j])
 
 
 @kernel
@@ -72,7 +80,13 @@ def _rows_product_transposed(args: Any, block: int, blocks: int) -> None:
 
 
 def product(
-    y: Memory, x: Memory, w: Memory, b: Memory | None, tb: bool, accumulate: bool
+    y: Memory,
+    x: Memory,
+    w: Memory,
+    b: Memory | None,
+    tb: bool = False,
+    accumulate: bool = False,
+    activated: Memory | None = None,
 ) -> list[Launch]:
     r_count, n = y.shape[-2:]
     k_count = x.shape[-1]
@@ -80,4 +94,5 @@ def product(
     if tb:
         return [_rows_product_transposed(y, x, w, r_count, n, k_count, accumulate, blocks=blocks)]
     blocks = min(blocks, -(-n // (4 * LANES)))
-    return [_rows_product(y, x, w, b, r_count, n, k_count, accumulate, blocks=blocks)]
+    sizes = (r_count, n, k_count, accumulate)
+    return [_rows_product(y, x, w, b, *sizes, activated, blocks=blocks)]
