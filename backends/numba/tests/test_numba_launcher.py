@@ -52,6 +52,18 @@ def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     return request.param
 
 
+def test_workers_that_would_only_wait_are_not_called(count_blocks: Kernel) -> None:
+    counts = np.zeros(64, np.int64)
+
+    def workers(*blocks: int) -> int:
+        return Program([count_blocks(counts.ctypes.data, blocks=n) for n in blocks]).workers
+
+    assert workers(64) == 64
+    assert workers(1, 1, 1, 7, 1) == 7  # 11 blocks in 5 launches
+    assert workers(1, 1, 1, 4, 1) == 1
+    assert workers(1) == 1
+
+
 @pytest.mark.parametrize("blocks", [1, 2, 3, 64, 1001])
 def test_every_block_runs_once(threads: int, blocks: int, count_blocks: Kernel) -> None:
     counts = np.zeros(blocks + 1, np.int64)
