@@ -111,3 +111,20 @@ def check(
     if mode != "test":
         return (show_perf if mode == "perf" else show_support)(name, json)
     return check_backend(name, ids, tier, cases, known, report, json, verbose)
+
+
+def new_backend(
+    name: Annotated[str, Parameter(group=RUN, help="what --backend will take: a-z, 0-9, _")],
+    /,
+    *,
+    dir: Annotated[
+        str | None, Parameter(group=RUN, metavar="DIR", help="a new folder; else rinzler-NAME")
+    ] = None,
+) -> int:
+    """Write a package that is a backend: complete, in numpy, to be replaced kernel by kernel.
+
+    {program} mine            the folder rinzler-mine
+    """
+    from rinzler.cli.newbackend import write_package
+
+    return write_package(name, dir)

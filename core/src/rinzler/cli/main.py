@@ -35,12 +35,15 @@ SUMMARIES = {
     "doctor": "say what there is on this machine, and what holds it back",
     "autotune": "find the fastest backend, device, threads and batch for a model here",
     "check": "check that a backend computes what it should",
+    "new-backend": "write a package that is a backend, to be made into your own",
     "warmup": "let a backend compile now what it would compile at its first use",
 }
-FUNCTIONS = {"eval": "evaluate"}  # where the command's name means something else in Python
+# Where the command's name means something else in Python, or nothing.
+FUNCTIONS = {"eval": "evaluate", "new-backend": "new_backend"}
+BACKEND_COMMANDS = ("backends", "doctor", "check", "new-backend", "warmup")
 MODULES = {  # of commands that do not stand in `commands.py`
     "autotune": "rinzler.cli.tuning",
-    **dict.fromkeys(("backends", "doctor", "check", "warmup"), "rinzler.cli.backend_commands"),
+    **dict.fromkeys(BACKEND_COMMANDS, "rinzler.cli.backend_commands"),
 }
 LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too
 
@@ -157,7 +160,7 @@ def _say_notes(error: BaseException) -> None:
 
 def _overview(program: str) -> str:
     lines = [f"usage: {program} COMMAND [options]", ""]
-    lines += [f"  {name:<10} {summary}" for name, summary in SUMMARIES.items()]
+    lines += [f"  {name:<11} {summary}" for name, summary in SUMMARIES.items()]
     lines += ["", f"All options of one: {program} train --help"]
     return "\n".join(lines) + "\n"
 

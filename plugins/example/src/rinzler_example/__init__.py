@@ -1,0 +1,1 @@
+"""A backend for Rinzler. `plugin.py` announces it, `backend.py` is it, `kernels.py` computes."""
