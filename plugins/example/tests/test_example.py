@@ -1,7 +1,6 @@
 """All of Rinzler's conformance kit on this backend: pip install pytest; pytest."""
 
 import pytest
-
 from rinzler.conformance.suite import *  # noqa: F403
 
 
