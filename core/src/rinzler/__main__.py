@@ -1,8 +1,8 @@
-"""`python -m rinzler`: the command, where no script is on the path. Read next: `cli/main.py`."""
+"""`python -m rinzler`: the command, where no script is on the path. Read next: `cli/entry.py`."""
 
 import sys
 
-from rinzler.cli.main import main
+from rinzler.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

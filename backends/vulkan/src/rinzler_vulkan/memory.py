@@ -102,7 +102,8 @@ class Buffer:
         self.last_use = 0  # value of the timeline when no work touches it any more
 
     def __del__(self) -> None:
-        self.pool.retired.append((self.last_use, self.chunk, self.start, self.nbytes))
+        if hasattr(self, "last_use"):  # or Ctrl-C has left it half made
+            self.pool.retired.append((self.last_use, self.chunk, self.start, self.nbytes))
 
 
 class Finisher(Protocol):

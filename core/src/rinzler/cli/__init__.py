@@ -1,10 +1,10 @@
 """The commands: what stands between a terminal and the library below.
 
-`main.py` is where every command enters and where every error leaves. From there a command is
+`entry.py` is where a command enters, `main.py` where every error leaves. From there a command is
 parsed (`commands.py` says what exists, `parsing.py` reads it, `help.py` explains it) and run:
 `train.py` drives a run that `plan.py` has prepared and tells its reporters, `generate.py` writes
 text, `backends.py` lists plugins.
 
 Results go to stdout and progress to stderr, always; nothing here computes anything.
-Read next: `main.py`.
+Read next: `entry.py`.
 """

@@ -6,13 +6,15 @@
             evaluate()          # does not: Interrupted is raised inside
 
 The first signal leaves a note, so that the step under way ends and can be saved. The second raises
-where it strikes; a save under way leaves the file that was there before.
+where it strikes; a save under way leaves the file that was there before. Only a destructor is let
+finish: Python prints an exception inside of one, and goes on as if nothing had been.
 Leaves out: what is saved (`train.py`). Read next: `train.py`.
 """
 
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -20,6 +22,24 @@ from typing import Any
 
 # SIGBREAK is what Ctrl-Break and a closing window send on Windows.
 NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+
+
+def soon_again(number: int, frame: FrameType | None) -> bool:
+    """Whether a signal has struck in a destructor, where none may raise; then it comes again."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    if frame is None:
+        return False
+    timer = threading.Timer(0.001, signal.raise_signal, [number])
+    timer.daemon = True  # if the process ends before, all the better
+    timer.start()
+    return True
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """Python's own answer to Ctrl-C, but never in a destructor."""
+    if not soon_again(number, frame):
+        signal.default_int_handler(number, frame)
 
 
 class LeaveNow(KeyboardInterrupt):
@@ -56,6 +76,8 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if (self.name or self._anywhere) and soon_again(number, frame):
+            return
         if self.name:
             raise LeaveNow(128 + number)
         self.request(signal.Signals(number).name, 128 + number)

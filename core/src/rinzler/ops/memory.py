@@ -63,8 +63,12 @@ class Block:
         allocator.in_use[self.serial] = buffer
 
     def __del__(self) -> None:
-        del self.allocator.in_use[self.serial]
-        self.allocator.release(self.buffer, self.nbytes)
+        if self._was_in_use():
+            self.allocator.release(self.buffer, self.nbytes)
+
+    def _was_in_use(self) -> bool:
+        """Whether there is something to give back: Ctrl-C may have left a block half made."""
+        return hasattr(self, "label") and self.allocator.in_use.pop(self.serial, None) is not None
 
 
 class Arena(Block):
@@ -73,8 +77,8 @@ class Arena(Block):
     __slots__ = ()
 
     def __del__(self) -> None:
-        del self.allocator.in_use[self.serial]
-        self.allocator.stats.live -= self.nbytes
+        if self._was_in_use():
+            self.allocator.stats.live -= self.nbytes
 
 
 class Allocator:
