@@ -270,7 +270,7 @@ def forgets(entry: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 PLANTED = (
     *(forgets_moments, forgets_the_count, drops_out_others, reads_other_batches),
-    *(rounds_a_weight, forgets("recent_losses"), forgets("best")),
+    *(rounds_a_weight, forgets("recent_losses"), forgets("recent_norms"), forgets("best")),
 )
 
 
