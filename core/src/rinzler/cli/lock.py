@@ -26,7 +26,7 @@ from rinzler.errors import ConfigError
 LOCK = "lock"
 BEYOND = 1 << 20  # Windows locks bytes against reading: lock one behind what is written
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-PATIENCE = 1.0  # seconds in which a killed process is gone, and a new holder has signed
+PATIENCE = 0.5  # seconds in which a killed process is gone, and a new holder has signed
 PAUSE = 0.02  # seconds between two tries
 
 
