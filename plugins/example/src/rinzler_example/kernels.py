@@ -93,3 +93,5 @@ KERNELS = {
     "take_rows": take_rows,
     "add_rows": add_rows,
 }
+# NaN and infinity are results like any other: numpy need not warn of them.
+KERNELS = {name: np.errstate(all="ignore")(kernel) for name, kernel in KERNELS.items()}

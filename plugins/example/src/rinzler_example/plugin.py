@@ -9,6 +9,6 @@ def rinzler_backends() -> BackendInfo:
         "example",
         factory="rinzler_example.backend:Backend",
         summary="a backend that is being written",
-        requires=("numpy",),  # import names; Rinzler looks for them before it opens the backend
+        requires=(),  # what it imports besides numpy: Rinzler looks for it before it opens it
         install_hint="pip install rinzler-example",
     )
