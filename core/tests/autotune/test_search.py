@@ -65,6 +65,7 @@ def test_a_software_device_is_tried_only_where_it_is_named(field, rows):
     found = rows()
     assert found["software"]["state"] == "skipped"
     assert "software, name it to try it" in found["software"]["reason"]
+    assert rows("--backend", "software")["software"]["state"] == "measured"
 
 
 def test_batch_sizes_and_parts_of_a_batch(field, tune):

@@ -27,6 +27,8 @@ class Place:
     name: str  # "numba", "vulkan:1"
     version: str = ""  # "rinzler-numba 0.1.0"
     reason: str = ""
+    has_devices: bool = False  # as backends of GPUs have
+    named: bool = False  # by the person who asked
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def places(reports: Iterable[PluginReport], named: str | None, number: int | Non
         reason = "" if ready else f"{report.state}: {report.reason}"
         for each in numbers if ready else [None]:
             suffix = "" if each is None else f":{each}"
-            found.append(Place(report.name + suffix, version, reason))
+            place = Place(report.name + suffix, version, reason, each is not None, bool(named))
+            found.append(place)
     return found
 
 
@@ -85,7 +88,7 @@ def _numbers(report: PluginReport, number: int | None) -> list[int | None]:
     if report.state not in ("ready", "open"):
         return [None]
     lines = list_devices(f"{report.distribution}:{report.name}")
-    return list(range(len(lines))) if len(lines) > 1 else [None]
+    return list(range(len(lines))) or [None]
 
 
 def batches(workload: Workload, sizes: Sequence[int] | None, most: int) -> list[tuple[int, int]]:

@@ -156,7 +156,7 @@ class Tuner:
         with Trial() as trial:
             try:
                 opened = self._ask(trial, do="open", backend=place.name, threads=None)
-                if opened["software"] and ":" not in place.name:
+                if opened["software"] and not place.named:
                     self._out(place, "skipped", f"{opened['device']}: software, name it to try it")
                     return None
                 parity = self._reference.deviation(place, lambda **ask: self._ask(trial, **ask))

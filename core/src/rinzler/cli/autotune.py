@@ -118,10 +118,9 @@ def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner
     best = tuner.best
     if best is None:
         return text
-    for row in rows:
-        if row.device and not row.cell.threads and row.pace < best.pace and row.ranked:
-            text += _crossover(row, best, workload)
-            break
+    losing = [row for row in rows if row.ranked and row.cell.place.has_devices]
+    if losing and not best.cell.place.has_devices:
+        text += _crossover(losing[0], best, workload)
     return f"{text}\n→ {command(best)}\n"
 
 
