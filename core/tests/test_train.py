@@ -259,3 +259,27 @@ def test_a_critical_gap_saves_and_stops(tmp_path: Path) -> None:
     assert events[-2].critical
     assert isinstance(events[-1], Saved)
     assert checkpoint.load(events[-1].path).meta["step"] == 20
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"step": -1}, "this checkpoint is of no run: step is -1, best is None"),
+        ({"step": True}, "step is True"),
+        ({"best": [1, 2]}, r"best is \[1, 2\]\. Use another one of the run, or take the weights"),
+        ({"recent_losses": "ab"}, "this checkpoint is of no run"),
+        ({"spiked": "x"}, "this checkpoint is of no run"),
+    ],
+)
+def test_a_checkpoint_that_no_run_has_written(meta: dict, message: str) -> None:
+    run = trainer()
+    good = run.snapshot()
+    with pytest.raises(CheckpointError, match=message):
+        run.restore(Checkpoint(good.tensors, {**good.meta, **meta}))
+
+
+def test_a_run_does_not_go_on_in_another_dtype() -> None:
+    good = trainer().snapshot()
+    wide = {name: array.astype(np.float64) for name, array in good.tensors.items()}
+    with pytest.raises(CheckpointError, match="is float64, expected float32, which the run"):
+        trainer().restore(Checkpoint(wide, good.meta))

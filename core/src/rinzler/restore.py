@@ -7,7 +7,9 @@ Leaves out: going on with training (`Trainer.restore`). Read next: `train.py`.
 
 from __future__ import annotations
 
-from dataclasses import fields
+import reprlib
+from dataclasses import dataclass, fields
+from typing import TypeGuard
 
 import numpy as np
 
@@ -18,6 +20,7 @@ from rinzler.gpt import GPT, GPTConfig
 from rinzler.ops import Device
 
 OPTIMIZER_PREFIX = "optimizer."
+MOST_STEPS = 10**18  # what the name of a checkpoint has digits for
 
 
 def split_tensors(saved: Checkpoint) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -29,6 +32,55 @@ def split_tensors(saved: Checkpoint) -> tuple[dict[str, np.ndarray], dict[str, n
         else:
             weights[name] = array
     return weights, moments
+
+
+def check_dtype(saved: Checkpoint, dtype: str) -> None:
+    """Raises CheckpointError unless all tensors have it: a run that goes on must not round."""
+    for name, array in saved.tensors.items():
+        if array.dtype.name != dtype:
+            raise CheckpointError(
+                f'tensor "{name}" is {array.dtype.name}, expected {dtype}, which the run computes '
+                "in. Use another checkpoint of the run, or take the weights: --init"
+            )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run had come, besides its arrays."""
+
+    steps: int
+    recent: tuple[float, ...]  # losses of the last steps
+    norms: tuple[float, ...]  # and norms of their gradients
+    spiked: int | None  # the step at which a norm was last far above them
+    best: tuple[int, float] | None  # (step, loss) of the lowest validation
+
+    @classmethod
+    def of(cls, saved: Checkpoint) -> Progress:
+        """What a checkpoint says. Raises CheckpointError for what no run can have written."""
+        steps = saved.meta.get("step")
+        recent, norms = (saved.meta.get(name, []) for name in ("recent_losses", "recent_norms"))
+        spiked, best = saved.meta.get("spiked"), saved.meta.get("best")
+        good = (
+            all(isinstance(each, list) for each in (recent, norms))
+            and all(type(number) is float for number in (*recent, *norms))
+            and (spiked is None or _is_step(spiked))
+            and (best is None or _is_measured(best))
+        )
+        if not good or not _is_step(steps):
+            raise CheckpointError(
+                f"this checkpoint is of no run: step is {reprlib.repr(steps)}, best is "
+                f"{reprlib.repr(best)}. Use another one of the run, or take the weights: --init"
+            )
+        return cls(steps, tuple(recent), tuple(norms), spiked, tuple(best) if best else None)
+
+
+def _is_step(number: object) -> TypeGuard[int]:
+    return type(number) is int and 0 <= number < MOST_STEPS
+
+
+def _is_measured(best: object) -> bool:
+    """Whether it is a step with a loss."""
+    return isinstance(best, list) and [type(each) for each in best] == [int, float] and best[0] >= 0
 
 
 def described(saved: Checkpoint) -> tuple[GPTConfig, Tokenizer, str]:

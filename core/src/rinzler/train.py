@@ -39,7 +39,7 @@ from rinzler.guard import expect_finite, explain_step
 from rinzler.monitor import KEPT, divergence, spike
 from rinzler.numerics import numerics_of
 from rinzler.optim import Optimizer, optimizer_of
-from rinzler.restore import OPTIMIZER_PREFIX, split_tensors
+from rinzler.restore import OPTIMIZER_PREFIX, Progress, check_dtype, split_tensors
 from rinzler.schedule import Cosines, LinearWarmup, Schedule, curves_of
 from rinzler.step import Step
 from rinzler.validation import mean_loss
@@ -174,16 +174,17 @@ class Trainer:
         """Go on from a snapshot. Raises CheckpointError, NumericsError, with nothing changed."""
         expect_finite("this checkpoint", saved.tensors)
         weights, moments = split_tensors(saved)
-        best = saved.meta.get("best")
+        check_dtype(saved, self.model.dtype)
+        progress = Progress.of(saved)
         self.model.check(weights)
-        self.optimizer.load_state(moments, int(saved.meta["step"]))
+        self.optimizer.load_state(moments, progress.steps)
         self.model.load(weights)
         self.recent.clear()
-        self.recent.extend(saved.meta.get("recent_losses", ()))
+        self.recent.extend(progress.recent)
         self.norms.clear()
-        self.norms.extend(saved.meta.get("recent_norms", ()))
-        self.spiked = saved.meta.get("spiked")
-        self.best = (best[0], best[1]) if best else None
+        self.norms.extend(progress.norms)
+        self.spiked = progress.spiked
+        self.best = progress.best
 
 
 def scheduled(optimizer: Optimizer, config: TrainConfig) -> Schedule:

@@ -40,8 +40,6 @@ def plain_tensors(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The arrays dense, in C order, little-endian. Raises ValueError for what cannot be stored."""
     if not tensors:
         raise ValueError("it holds no tensors")
-    if "__metadata__" in tensors:
-        raise ValueError('a tensor is named "__metadata__", a name that the format needs itself')
     if len(tensors) > MOST_TENSORS:
         raise ValueError(f"it holds {len(tensors):,} tensors, and {MOST_TENSORS:,} is the limit")
     return {name: _plain_array(name, array) for name, array in tensors.items()}
@@ -61,6 +59,8 @@ def _plain_array(name: str, array: np.ndarray) -> np.ndarray:
 def check_name(name: str) -> None:
     """Raises ValueError for a name that another tool, or a terminal, could not take."""
     name.encode("utf-8")  # half a surrogate pair is no text
+    if name == "__metadata__":
+        raise ValueError('a tensor is named "__metadata__", a name that safetensors needs itself')
     if len(name) > MOST_NAME:
         raise ValueError(
             f"a tensor's name has {len(name):,} characters, {MOST_NAME:,} is the limit"

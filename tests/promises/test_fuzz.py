@@ -1,0 +1,89 @@
+"""No input gets past a loader: it is refused with the loader's own error, or read as it stands.
+
+The work is done by processes of their own, `fuzz/worker.py`, two at a time: a fuzzer that is guided
+by coverage instruments the code that it calls, and ends its process.
+Read next: `fuzz/targets.py`, what counts as an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORKER = Path(__file__).parent / "fuzz" / "worker.py"
+ROUNDS = {  # inputs of one CI run, dearer ones less often
+    "safetensors": 150_000,
+    "safetensors-structure": 150_000,
+    "json": 25_000,
+    "json-structure": 25_000,
+    "raw": 100_000,
+    "raw-structure": 150_000,
+    "tokenizer": 250_000,
+    "cache": 100_000,
+    "described": 50_000,
+}
+SLICE = 25_000  # inputs of one process; each begins with a seed of its own
+LONG = 100  # times the rounds
+ROOM = 64 << 20  # bytes: what the loaders may need besides twice the file
+
+
+def worker(target: str, runs: int, seed: int, *flags: str) -> tuple[int, dict[str, Any], str]:
+    words = [sys.executable, str(WORKER), target, str(runs), str(seed), *flags]
+    done = subprocess.run(words, capture_output=True, check=False)
+    lines = done.stdout.decode().splitlines()
+    said = json.loads(lines[-1]) if lines else {}
+    return done.returncode, said, done.stderr.decode(errors="replace")[-2000:]
+
+
+@pytest.mark.promise(
+    "whatever bytes a checkpoint or tokenizer file has, they are refused or read as they are",
+    at_least=1_000_000,
+    long=100_000_000,
+)
+def test_no_input_gets_past_a_loader(count: Callable[[int], None], long: bool) -> None:
+    slices = [
+        (target, SLICE, seed)
+        for target, inputs in ROUNDS.items()
+        for seed in range(1, inputs * (LONG if long else 1) // SLICE + 1)
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        for what, done in zip(slices, pool.map(lambda each: worker(*each), slices), strict=True):
+            code, said, errors = done
+            assert (code, said.get("violation")) == (0, None), (what, said, errors)
+            assert said["accepted"] > 0, what  # it begins with files that are good
+            assert said["grown"] < ROOM, what
+            count(said["tried"])
+
+
+BUGS = [
+    ("overlapping", "safetensors-structure"),
+    ("overlapping", "raw-structure"),
+    ("lenient", "safetensors-structure"),
+    ("undigested", "safetensors"),
+    ("undigested", "json"),
+    ("undigested", "raw"),
+    ("sizes", "safetensors-structure"),
+    ("deep", "safetensors"),
+    ("endless", "safetensors"),
+    ("rounded", "json-structure"),
+    ("merges", "tokenizer"),
+    ("merges", "cache"),
+    ("careless", "described"),
+]
+
+
+@pytest.mark.parametrize("engine", ["coverage", "plain"])
+@pytest.mark.parametrize(("bug", "target"), BUGS)
+def test_a_bug_in_a_loader_is_found(bug: str, target: str, engine: str) -> None:
+    if engine == "coverage":
+        pytest.importorskip("atheris", reason="no wheel of it for this system")
+    code, said, errors = worker(target, 100_000, 7, "--plant", bug, "--engine", engine)
+    assert code == 1, (said, errors)
+    assert said["violation"]
