@@ -35,7 +35,7 @@ class Call:
 
 def forked(deed: Deed) -> int:
     """Do it in a fork; returns its exit code, or minus the signal that ended it."""
-    return _end(_start(deed))
+    return _end(start(deed))
 
 
 def calls_of(deed: Deed) -> list[Call]:
@@ -86,7 +86,8 @@ def killed_at_byte(deed: Deed, limit: int) -> int:
     return forked(limited)
 
 
-def _start(deed: Deed) -> int:
+def start(deed: Deed) -> int:
+    """A fork that does it; returns its process id."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -117,7 +118,7 @@ def _traced(deed: Deed, options: list[str]) -> int:
         os.close(gate)
         deed()
 
-    child = _start(wait_first)
+    child = start(wait_first)
     os.close(gate)
     command = ["strace", *options, "-p", str(child)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as strace:

@@ -26,6 +26,7 @@ from rinzler.cli.attended import AttendedTrainer
 
 TEXT = "the quick brown fox jumps over the lazy dog, and the dog does not mind.\n" * 40
 VICTIM, WHOLE, HALF = Path("victim"), Path("whole"), Path("half")
+SAID = Path("said")
 Disturbance = Callable[[Deed, Call, int], dict[str, Any]]
 STEPS = 6
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "EDQUOT")
@@ -36,9 +37,9 @@ SETTINGS = (
 )
 
 
-def train(*words: str) -> None:
+def train(*words: str, said_in: Path = SAID) -> None:
     """`rinzler-train` in this process, what it says in a file."""
-    said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    said = os.open(said_in, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     sys.stdout.flush()
     before = [os.dup(stream) for stream in (1, 2)]
     for stream in (1, 2):
@@ -52,8 +53,8 @@ def train(*words: str) -> None:
         raise SystemExit(code)
 
 
-def begin(folder: Path) -> None:
-    train("fox.txt", "--run-dir", str(folder), *SETTINGS)
+def begin(folder: Path, said_in: Path = SAID) -> None:
+    train("fox.txt", "--run-dir", str(folder), *SETTINGS, said_in=said_in)
 
 
 def go_on() -> None:
@@ -104,10 +105,10 @@ def victims(deed: Deed, every: int, disturb: Disturbance) -> list[dict[str, Any]
         row = {"text": call.text} | disturb(deed, call, number)
         VICTIM.mkdir(exist_ok=True)
         row["saved"] = bool(in_folder(VICTIM))
-        row["first said"] = row["said"] = Path("said").read_text(encoding="utf-8")
+        row["first said"] = row["said"] = SAID.read_text(encoding="utf-8")
         if row["ended"] != 0:
             row["resumed"] = forked(go_on)
-            row["said"] = Path("said").read_text(encoding="utf-8")
+            row["said"] = SAID.read_text(encoding="utf-8")
         row["wrong"] = wrong(row, outcome(WHOLE))
         rows.append(row)
     return rows
@@ -145,11 +146,16 @@ def fail(deed: Deed, call: Call, number: int) -> dict[str, Any]:
     return {"ended": ended, "error": error, "injected": injected}
 
 
-def run(what: str, which: str, where: str, every: str) -> list[dict[str, Any]]:
+def prepare(where: Path) -> None:
+    """Work in that folder; WHOLE is a run there that nobody disturbed."""
     os.chdir(where)
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
     AttendedTrainer.sample.__defaults__ = (12, 0.8)  # short samples do
     begin(WHOLE)
+
+
+def run(what: str, which: str, where: str, every: str) -> list[dict[str, Any]]:
+    prepare(Path(where))
     if which == "resume":
         half_done()
     deed = {"begin": begin_victim, "resume": go_on}[which]

@@ -64,8 +64,13 @@ def _take_within(descriptor: int, folder: Path, patience: float) -> None:
                 path = folder / LOCK
                 say(f"note: {path} cannot be locked ({cause.strerror}); start no second run there")
                 return
-            if time.monotonic() >= until:
-                raise ConfigError(_taken(folder)) from cause
+            who, now = _holder(folder), time.monotonic()
+            # Without a name somebody has just come, and will sign, or has just left.
+            if now >= (until if who else until + PATIENCE):
+                raise ConfigError(
+                    f"the run folder {folder} is in use ({who or 'by another process'}). Wait for "
+                    "that run or stop it, or start another one: it gets a folder of its own"
+                ) from cause
             time.sleep(PAUSE)
         else:
             return
@@ -92,12 +97,8 @@ def _sign(descriptor: int, text: str) -> None:
         os.write(descriptor, text.encode())
 
 
-def _taken(folder: Path) -> str:
-    try:
-        who = (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        who = ""
-    return (
-        f"the run folder {folder} is in use ({who or 'by another process'}). Wait for that run or "
-        "stop it, or start another one: it gets a folder of its own"
-    )
+def _holder(folder: Path) -> str:
+    """What the process that has the lock says of itself."""
+    with suppress(OSError):
+        return (folder / LOCK).read_text(encoding="utf-8", errors="replace").strip()
+    return ""
