@@ -105,11 +105,6 @@ def test_a_constant_rate_needs_no_word(shell) -> None:
     [
         (("--steps", "9", "--schedule", "bend"), "--schedule is 'bend', expected keep, stretch or"),
         (
-            ("--schedule", "keep"),
-            "--schedule keep says what the rate does when the number of steps changes: add "
-            "--steps N, which was 6",
-        ),
-        (
             ("--steps", "9", "--schedule", "keep"),
             "--schedule keep would train at a rate of 0: the cosine has ended at step 6. Give "
             "--schedule stretch or rewarm",
@@ -127,6 +122,16 @@ def test_ways_that_mean_nothing(words: tuple[str, ...], message: str, shell, run
     assert code == 2
     assert said.startswith(message)
     assert rates(RUN) == before
+
+
+def test_a_way_without_another_length(shell, run) -> None:
+    words = ("--resume", str(FROM_3), *NUMPY, "--schedule", "keep")
+    code, said = shell.refused("rinzler-train", *words)
+    assert code == 2
+    assert said == (
+        "--schedule keep says what the rate does when the number of steps changes: add --steps N, "
+        "which was 6"
+    )
 
 
 def test_a_schedule_for_a_run_that_has_none(shell) -> None:

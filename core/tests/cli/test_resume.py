@@ -30,6 +30,7 @@ EVERY = {
     **{"eval_every": 2, "gen_every": 3, "save_every": 1, "keep_last": 0},
     **{"dropout": 0.1, "warmup_steps": 2},
 }
+COSINE = ("--cosine", "--warmup-steps", "1")
 NUMPY = ("--backend", "numpy")
 FUSED = {True: "fused where there are kernels", False: "defaults (RINZLER_NO_FUSED)"}
 
@@ -313,6 +314,17 @@ def test_a_finished_run_says_what_to_type(shell, run) -> None:
         assert message.endswith(
             f"finished. To go further: rinzler-train --resume {RUN} --steps 24 --backend numpy"
         )
+
+
+def test_fewer_steps_than_are_done(shell) -> None:
+    shell.train("fox.txt", *COSINE)
+    middle = RUN / "step-000003.safetensors"
+    for steps in ("2", "3"):
+        code, message = refused(shell, middle, "--steps", steps)
+        assert code == 2
+        assert message.startswith(f"the run {RUN} has done 3 steps of {steps}: it is finished.")
+    assert resume(shell, middle, "--steps", "4")[0] == 0
+    assert [each["step"] for each in course(RUN) if each["event"] == "step"] == [1, 2, 3, 4]
 
 
 def test_texts_that_are_not_what_they_were(shell) -> None:

@@ -19,7 +19,7 @@ from rinzler.cli.commands import TrainRequest
 from rinzler.cli.found import Found
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Fingerprint
-from rinzler.cli.replan import replan
+from rinzler.cli.replan import replan, steps_of
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.errors import CheckpointError, ConfigError, DataError
 from rinzler.numerics import differences
@@ -83,14 +83,15 @@ def trained_before(config: dict[str, Any], folder: Path) -> TrainConfig:
         ) from cause
 
 
-def check_steps(training: TrainConfig, found: Found) -> None:
+def check_steps(request: TrainRequest, config: dict[str, Any], found: Found) -> None:
     """Raises ConfigError if there is nothing left to do."""
-    if found.step < training.steps:
+    steps = steps_of(request, config["training"]["steps"])
+    if found.step < steps:
         return
     invocation = Invocation.of_this_process()
     command = invocation.resume(found.folder, "--steps", str(4 * found.step))
     raise ConfigError(
-        f"the run {found.folder} has done {found.step:,} steps of {training.steps:,}: it is "
+        f"the run {found.folder} has done {found.step:,} steps of {steps:,}: it is "
         f"finished. To go further: {command}"
     )
 

@@ -26,8 +26,8 @@ def replan(request: TrainRequest, before: TrainConfig, step: int) -> TrainConfig
     """
     way = request.schedule or USUAL
     _check(way, request, before)
-    steps = request.training.steps if request.typed("steps") else before.steps
-    if steps == before.steps or steps <= step:  # nothing to do is for `check_steps` to say
+    steps = steps_of(request, before.steps)
+    if steps == before.steps:
         return before
     after = replanned(before, steps, step, way)
     if way == "keep" and planned_rate(after, step) == 0:
@@ -36,6 +36,11 @@ def replan(request: TrainRequest, before: TrainConfig, step: int) -> TrainConfig
             f"{curves_of(after)[-1].end:,}. Give --schedule stretch or rewarm"
         )
     return after
+
+
+def steps_of(request: TrainRequest, before: int) -> int:
+    """How long the run shall be, all in all."""
+    return request.training.steps if request.typed("steps") else before
 
 
 def notes_on_rate(

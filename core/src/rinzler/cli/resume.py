@@ -85,8 +85,8 @@ def prepare(request: TrainRequest, held: ExitStack) -> Resumed:
     config = rundir.read_settings(folder)
     held.enter_context(owned(folder))
     found = find_checkpoint(str(request.resume), request.strict)
+    check_steps(request, config, found)
     training = training_of(request, config, found)
-    check_steps(training, found)
     return _assemble(request, found, training, config)
 
 
