@@ -230,7 +230,7 @@ def test_too_many_arguments_and_unknown_commands(shell) -> None:
     assert (code, out) == (2, "")
     assert err == (
         'error: there is no command "trian". Did you mean train? '
-        "(commands: train, generate, eval, backends, doctor, autotune, check, new-backend, "
-        "warmup)\n"
+        "(commands: train, generate, eval, runs, convert, backends, doctor, autotune, check, "
+        "new-backend, warmup)\n"
     )
     assert "Did you mean" not in shell("rinzler", "zzz")[2]

@@ -17,6 +17,7 @@ from rinzler.checkpoint.content import DTYPES, Checkpoint
 from rinzler.checkpoint.format import FORMAT
 from rinzler.checkpoint.retention import retain
 from rinzler.checkpoint.store import (
+    files_of,
     in_folder,
     load,
     newest,
@@ -32,6 +33,7 @@ __all__ = [
     "FORMAT",
     "Checkpoint",
     "FileSystem",
+    "files_of",
     "in_folder",
     "load",
     "newest",

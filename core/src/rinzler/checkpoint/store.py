@@ -83,6 +83,11 @@ def save(path: Path, checkpoint: Checkpoint, files: FileSystem = FILES) -> int:
     return written if sidecar is None else written + _write(beside(path), [sidecar], files)
 
 
+def files_of(path: Path) -> list[Path]:
+    """The files that a checkpoint of this name is in."""
+    return [path, beside(path)] if path.suffix == RAW else [path]
+
+
 def beside(path: Path) -> Path:
     """model.bin.json, which describes model.bin."""
     return path.with_name(path.name + TEXT)

@@ -10,12 +10,12 @@ Leaves out: collecting the reports (`rinzler.plugins.plugins().reports()`). Read
 from __future__ import annotations
 
 import difflib
-import io
 import json as json_module
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 
 from rinzler.cli.facts import lines_of
+from rinzler.cli.table import coloured, columns
 from rinzler.errors import BackendError
 from rinzler.ops import Fact
 from rinzler.plugins import PluginReport
@@ -61,7 +61,7 @@ def render_backends(
     rows = [
         _row(report, certificates.get((report.distribution, report.name), "")) for report in reports
     ]
-    text = _table(rows, width) if terminal else _columns(rows)
+    text = coloured(COLUMNS, rows, width, COLOURS) if terminal else columns(COLUMNS, rows)
     if verbose:
         text += "".join(_details(report, _facts(report, facts or {})) for report in reports)
     return text
@@ -104,34 +104,6 @@ def _row(report: PluginReport, certificate: str) -> tuple[str, ...]:
         priority,
         " ".join(f"{reason or report.summary} {certificate and f'({certificate})'}".split()),
     )
-
-
-def _columns(rows: Sequence[tuple[str, ...]]) -> str:
-    """One line per row, however long its reason: `grep` and `awk` see whole lines."""
-    widths = [max(map(len, column)) for column in zip(COLUMNS, *rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (COLUMNS, *rows)
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _table(rows: Sequence[tuple[str, ...]], width: int) -> str:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in COLUMNS:
-        wraps = title == "REASON"
-        table.add_column(title, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
-    for row in rows:
-        cells = [Text(cell) for cell in row]  # Text: a reason with [brackets] is not markup
-        cells[2].stylize(COLOURS.get(row[2], "red"))
-        table.add_row(*cells)
-    out = io.StringIO()
-    Console(file=out, width=width, force_terminal=True, legacy_windows=False).print(table)
-    return out.getvalue()
 
 
 def _facts(report: PluginReport, facts: FactsByPlugin) -> Sequence[Fact]:

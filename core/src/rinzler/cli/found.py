@@ -49,6 +49,15 @@ def folder_of(run: str) -> Path:
     raise CheckpointError(f"there is no run or checkpoint {path}.{hint}")
 
 
+def check_own(run: str) -> None:
+    """Raises CheckpointError for a file in a form that a run is never saved in."""
+    if Path(run).suffix in (".json", ".bin"):
+        raise CheckpointError(
+            f"a run goes on from its own checkpoints, step-NNNNNN.safetensors, and not from {run}. "
+            f"A new run can take its weights: --init {run}"
+        )
+
+
 def find_checkpoint(run: str, strict: bool = False) -> Found:
     """The checkpoint that a run, or a file, stands for. Raises CheckpointError.
 

@@ -53,6 +53,22 @@ def owned(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
             os.close(descriptor)  # and with it, also where that fails, the lock is gone
 
 
+def holder(folder: Path) -> str | None:
+    """Who has the folder now, as far as it is said; None if nobody has, or nobody can tell."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        _take(descriptor)
+    except OSError as cause:
+        return (_holder(folder) or "another process") if cause.errno in TAKEN else None
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
 def _take_within(descriptor: int, folder: Path, patience: float) -> None:
     """Take the lock. Raises ConfigError if somebody else has it all the time."""
     until = time.monotonic() + patience

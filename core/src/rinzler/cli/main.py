@@ -31,6 +31,8 @@ SUMMARIES = {
     "train": "train a GPT on text, and keep it in a folder",
     "generate": "let a trained model write",
     "eval": "say how well a trained model predicts a text",
+    "runs": "list runs, how far they came, and which checkpoints are whole",
+    "convert": "write a checkpoint in another form: JSON, raw arrays, safetensors",
     "backends": "list every backend and plugin, its state, and why it is in it",
     "doctor": "say what there is on this machine, and what holds it back",
     "autotune": "find the fastest backend, device, threads and batch for a model here",
@@ -43,6 +45,7 @@ FUNCTIONS = {"eval": "evaluate", "new-backend": "new_backend"}
 BACKEND_COMMANDS = ("backends", "doctor", "check", "new-backend", "warmup")
 MODULES = {  # of commands that do not stand in `commands.py`
     "autotune": "rinzler.cli.tuning",
+    **dict.fromkeys(("runs", "convert"), "rinzler.cli.run_commands"),
     **dict.fromkeys(BACKEND_COMMANDS, "rinzler.cli.backend_commands"),
 }
 LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too

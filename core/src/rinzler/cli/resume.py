@@ -31,7 +31,7 @@ from rinzler.cli.continuity import (
 )
 from rinzler.cli.corpus import gather_again
 from rinzler.cli.extras import plain
-from rinzler.cli.found import Found, find_checkpoint, folder_of
+from rinzler.cli.found import Found, check_own, find_checkpoint, folder_of
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lock import owned
 from rinzler.cli.needs import needs_of
@@ -81,6 +81,7 @@ def prepare(request: TrainRequest, held: ExitStack) -> Resumed:
     Raises RinzlerError with nothing changed.
     """
     check_flags(request)
+    check_own(str(request.resume))
     folder = folder_of(str(request.resume))
     config = rundir.read_settings(folder)
     held.enter_context(owned(folder))

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rinzler.autotune import Row, Tuner, Workload
+from rinzler.cli.table import columns
 from rinzler.cli.words import duration, plural
 
 COLUMNS = (
@@ -76,18 +77,6 @@ def line(row: Row) -> str:
 def table(rows: Sequence[Row], best: Row | None) -> str:
     """All of them in columns, as text that ends with a newline."""
     return columns(COLUMNS, [cells(row, best) for row in rows], NUMBERS)
-
-
-def columns(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: frozenset[int]) -> str:
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    lines = []
-    for row in (titles, *rows):
-        padded = [
-            text.rjust(width) if index in numbers else text.ljust(width)
-            for index, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines) + "\n"
 
 
 def stored_lines(records: Sequence[dict[str, Any]], stale: Sequence[tuple[str, ...]]) -> str:
