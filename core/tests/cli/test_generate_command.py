@@ -190,7 +190,28 @@ def test_ctrl_c_outside_of_the_loop_ends_the_command(
 ) -> None:
     monkeypatch.setattr("rinzler.cli.generate.generate_many", lambda *_: interrupting("SIGINT"))
     code, out, err = trained("rinzler-generate", RUN, "--prompt", "a")
-    assert (code, out, err) == (130, "axxx\n", SAID + "stopped\n")
+    assert (code, out, err) == (130, "axxxx\n", SAID + "stopped\n")
+
+
+class Dropping:
+    """Whoever drops one drops what is raised meanwhile, too: Python's rule for `__del__`."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_ctrl_c_that_strikes_where_exceptions_get_lost(
+    trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pieces(*_: object) -> Iterator[Piece]:
+        for number in range(1000):
+            if number == 3:
+                Dropping()
+            yield Piece(0, "x", number + 1)
+
+    monkeypatch.setattr("rinzler.cli.generate.generate_many", pieces)
+    code, out, err = trained("rinzler-generate", RUN, "--prompt", "a")
+    assert (code, out, err) == (130, "axxxx\n", SAID + "stopped\n")
 
 
 # --- what is said -----------------------------------------------------------------------------

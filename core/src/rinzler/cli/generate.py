@@ -57,13 +57,12 @@ def write(request: GenerateRequest) -> int:
     choice = chosen_quietly(request.backend, request.device, request.threads, request.verbose)
     writer = Writer(*load_model(found.saved, choice.device), request)
     say(f"{found.path} · step {found.step:,} · {choice.name}")
-    if request.prompts:
-        writer.write(request.prompts)
-    elif sys.stdin is not None and sys.stdin.isatty():
+    if not request.prompts and sys.stdin is not None and sys.stdin.isatty():
         return prompt_loop(writer)
-    else:
-        writer.write([piped()])
-    return EXIT_OK
+    stop = writer.write(request.prompts or [piped()])
+    if stop.name:
+        say("stopped")
+    return stop.exit_code
 
 
 def piped() -> str:
@@ -91,24 +90,25 @@ class Writer:
         self.tokenizer = tokenizer
         self.request = request
 
-    def write(self, prompts: Sequence[str], stop: StopRequest | None = None) -> None:
-        """All texts of the prompts, until somebody asks to stop."""
+    def write(self, prompts: Sequence[str]) -> StopRequest:
+        """All texts of the prompts, until somebody asks to stop: the answer says who.
+
+        A request is a note and no exception, which Python drops where it strikes a `__del__`.
+        """
         begun, count = perf_counter(), 0
         starts = [prompt or START for prompt in prompts]
         texts = Texts(prompts, self.request)
-        try:
+        with StopRequest(lambda signal: None) as stop:
             for piece in generate_many(self.model, self.tokenizer, starts, self.request.sampling):
                 count += 1
                 texts.add(piece)
-                if stop is not None and stop.name:
+                if stop.name:
                     break
-        except KeyboardInterrupt:
-            texts.close()
-            raise
         texts.close()
         if self.request.verbose:
             seconds = perf_counter() - begun
             say(f"{tokens(count)} in {seconds:.2f} s · {count / seconds:,.0f} tokens/s")
+        return stop
 
 
 class Texts:
@@ -177,8 +177,7 @@ def prompt_loop(writer: Writer) -> int:
     hear_utf8("replace")
     say(LOOP)
     for prompt in typed():
-        with StopRequest(lambda signal: None) as stop:
-            writer.write([prompt], stop)
+        stop = writer.write([prompt])
         if stop.name not in ("", "SIGINT"):
             return stop.exit_code
     return EXIT_OK
