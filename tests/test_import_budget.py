@@ -80,6 +80,7 @@ def test_help_loads_the_flags_and_nothing_that_computes_or_paints() -> None:
     assert {name for name in own if not name.startswith("rinzler.plugins")} <= {
         "rinzler.cli",
         "rinzler.cli.commands",
+        "rinzler.cli.request",
         "rinzler.cli.extras",
         "rinzler.cli.flags",
         "rinzler.cli.help",

@@ -17,7 +17,7 @@ import pytest
 
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import TrainRequest
+from rinzler.cli.request import TrainRequest
 from rinzler.files import FileSystem
 from rinzler.plugins import manager
 from rinzler.tokenizer import cache

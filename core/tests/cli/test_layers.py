@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from rinzler.cli import commands, values
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.environment import variable
 from rinzler.cli.known import Known, name_of
 from rinzler.cli.parsing import make_app
 from rinzler.cli.presets import PRESETS
+from rinzler.cli.request import TrainRequest
 
 PRESET, FILE, ENVIRONMENT, FLAG = 192, 193, 194, 195  # --d-model, as each layer has it
 

@@ -7,10 +7,10 @@ from dataclasses import fields
 import pytest
 
 from rinzler.cli import commands
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.help import render_help
 from rinzler.cli.main import SUMMARIES, command_of
 from rinzler.cli.parsing import in_flags, make_app
+from rinzler.cli.request import TrainRequest
 from rinzler.config import GPTConfig, TrainConfig
 
 COMMANDS = tuple(SUMMARIES)

@@ -17,8 +17,8 @@ import pytest
 
 from rinzler import checkpoint
 from rinzler.cli import continuity, lock
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.flags import ModelFlags
+from rinzler.cli.request import TrainRequest
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
 from rinzler.ops import fused

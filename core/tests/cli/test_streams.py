@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from rinzler.cli import streams
-from rinzler.cli.commands import SCHEDULE, SHAPE, TrainRequest
 from rinzler.cli.live import LiveReporter
 from rinzler.cli.report import PlainReporter
+from rinzler.cli.request import SCHEDULE, SHAPE, TrainRequest
 from rinzler.cli.streams import Results, say_if_slow
 from rinzler.cli.train import _listeners
 

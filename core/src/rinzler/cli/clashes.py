@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rinzler.cli.commands import SCHEDULE, TrainRequest
+from rinzler.cli.request import SCHEDULE, TrainRequest
 from rinzler.errors import ConfigError
 
 OBEYS = {  # what each optimizer makes use of, besides the rate

@@ -9,7 +9,6 @@ Leaves out: parsing (`parsing.py`), and the flags that plugins add. Read next: `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -17,7 +16,6 @@ from cyclopts import Parameter
 from rinzler.cli.flags import (
     BACKEND_HELP,
     DEFAULT,
-    FLAG,
     OUTPUT,
     RUN,
     ModelFlags,
@@ -25,51 +23,15 @@ from rinzler.cli.flags import (
     TrainFlags,
 )
 from rinzler.cli.presets import PRESETS
-from rinzler.config import Sampling, TrainConfig
+from rinzler.cli.request import MERGES, SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
+from rinzler.config import Sampling
 
-VAL_FRACTION = 0.1  # of the text; a tenth, as in the field's usual small experiments
-MERGES = 500  # of the tokenizer
-
-SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
-SCHEDULE = TrainFlags()
 SAMPLING = Sampling()
 
 TEXT, MODEL, TRAINING = "Text", "Model", "Training"
 DEVICE_HELP = "of the backend, as rinzler backends -v lists them"
 THREADS_HELP = "of the CPU; else what the backend takes"
 VERBOSE_HELP = "what was passed over, and the pace"
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """All that was asked of `rinzler-train`."""
-
-    names: tuple[str, ...]  # files, folders, patterns and corpora, as typed
-    val_fraction: float
-    model: ModelFlags
-    training: TrainConfig
-    backend: str
-    run_dir: str | None
-    quiet: bool
-    plain: bool
-    json: bool
-    options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
-    merges: int = MERGES
-    threads: int | None = None
-    device: int | None = None  # of the backend
-    capture: bool = True  # record a step and replay it
-    resume: str | None = None  # a run's folder or a checkpoint, to go on with
-    schedule: str | None = None  # what its cosine does if --steps is another
-    strict: bool = False  # no older checkpoint in place of one that is damaged
-    init: str | None = None  # the same, to take weights and tokenizer from
-    preset: str = ""  # "laptop: --d-model 192 …", what is in force of it
-    verify_resume: bool = False  # only prove that it would be exact
-    plan: bool = False  # only say what the run would take
-    origins: Mapping[str, str] = field(default_factory=dict)  # {"steps": "file run.toml, line 3"}
-
-    def typed(self, name: str) -> bool:
-        """Whether a setting stood on the command line itself."""
-        return self.origins.get(name.replace("_", "-")) == FLAG
 
 
 def train(

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from rinzler.cli import rundir
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.found import Found
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.plan import Fingerprint
 from rinzler.cli.replan import replan, steps_of
+from rinzler.cli.request import TrainRequest
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.errors import CheckpointError, ConfigError, DataError
 from rinzler.numerics import differences

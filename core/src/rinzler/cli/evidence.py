@@ -19,7 +19,7 @@ import numpy as np
 
 from rinzler.cli import resume
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
+from rinzler.cli.request import SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
 from rinzler.cli.streams import say
 from rinzler.errors import EXIT_OK, RinzlerError
 from rinzler.restore import split_tensors

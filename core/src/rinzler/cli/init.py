@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.found import Found, find_checkpoint
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import GPTConfig
 from rinzler.errors import ConfigError

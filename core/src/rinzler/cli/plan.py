@@ -17,13 +17,13 @@ from typing import Any
 from rinzler.autotune import Workload
 from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.corpus import Documents, gather
 from rinzler.cli.device import chosen
 from rinzler.cli.extras import plain
 from rinzler.cli.init import begin_with
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.needs import Needs, needs_of
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.vocabulary import Vocabulary, check_merges, learn
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import CorpusSummary, Split, corpus_summary, encoded, hold_back

@@ -12,11 +12,11 @@ import sys
 from contextlib import ExitStack
 
 from rinzler.cli import resume
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.lines import aligned, needs_lines, plan_lines
 from rinzler.cli.needs import Pace, paced
 from rinzler.cli.plan import Plan, prepare
 from rinzler.cli.records import plan_record
+from rinzler.cli.request import TrainRequest
 from rinzler.errors import EXIT_OK
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rinzler.cli.commands import TrainRequest
+from rinzler.cli.request import TrainRequest
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
 from rinzler.schedule import WAYS, curves_of, planned_rate, replanned

@@ -19,7 +19,6 @@ from typing import Any
 from rinzler.autotune import Workload
 from rinzler.cli import rundir
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.continuity import (
     check_flags,
     check_steps,
@@ -46,6 +45,7 @@ from rinzler.cli.plan import (
     versions,
 )
 from rinzler.cli.replan import notes_on_rate
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.rewind import Record, rewind
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import TrainConfig

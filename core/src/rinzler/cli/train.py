@@ -22,7 +22,6 @@ from typing import Any
 
 from rinzler.cli import resume, rundir
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.fitting import batch_that_fits
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import Outcome
@@ -31,6 +30,7 @@ from rinzler.cli.plan import Plan, prepare, settings
 from rinzler.cli.planning import show_plan
 from rinzler.cli.records import JsonLines, MetricsFile, PluginEvents, SamplesFile
 from rinzler.cli.report import Listener, PlainReporter
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.rewind import Record
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import EXIT_BROKEN_PIPE, Results, say, say_if_slow

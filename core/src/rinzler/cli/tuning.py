@@ -16,8 +16,9 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from rinzler.cli import commands
-from rinzler.cli.commands import MERGES, MODEL, SCHEDULE, SHAPE, TRAINING
+from rinzler.cli.commands import MODEL, TRAINING
 from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting, TrainFlags
+from rinzler.cli.request import MERGES, SCHEDULE, SHAPE
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
 

@@ -22,12 +22,12 @@ from typing import Any
 
 from rinzler.cli import resume, rundir
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.commands import TrainRequest
 from rinzler.cli.evidence import Digests, question, rest_of
 from rinzler.cli.found import find_checkpoint
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.lines import aligned
 from rinzler.cli.plan import Plan, prepare, settings
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.signals import Interrupted, StopRequest
 from rinzler.cli.streams import say_if_slow
 from rinzler.cli.words import plural
