@@ -153,3 +153,14 @@ def _typed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
         patch.setattr("sys.argv", ["rinzler", *words])
         code = main.main()
     return code, capsys.readouterr().out
+
+
+def test_bits_depend_on_the_device_and_the_features_in_use(opened: Opened) -> None:
+    one, other = opened(), opened(without=frozenset({"shuffle", "barrier_free"}))
+    told, masked = one.numerics(), other.numerics()
+    assert told["device"] == one.caps.device_text
+    assert told["identity"] == one.device.caps.identity
+    differ = {name for name in told if told[name] != masked[name]}
+    assert differ == {"features"}
+    assert "barrier_free" in told["features"]
+    assert "barrier_free" not in masked["features"]
