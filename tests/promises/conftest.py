@@ -15,7 +15,6 @@ Read next: `test_table.py`, and any other test here.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import pytest
 
@@ -169,32 +168,24 @@ def strace() -> str:
     return tool("strace")
 
 
+@pytest.fixture
+def own_mounts() -> list[str]:
+    """The beginning of a command that may mount disks of its own. Ask for it before `count`."""
+    command = [tool("unshare"), "--mount", "--map-root-user"]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        _missing("unshare", "may not be used here")
+    return command
+
+
 def tool(name: str) -> str:
     """Where it is. A machine without it says so; one that must have it fails."""
-    found = shutil.which(name)
-    if found is None:
-        if name in os.environ.get("RINZLER_REQUIRED_TOOLS", "").split():
-            pytest.fail(f"{name} is not installed, and RINZLER_REQUIRED_TOOLS names it")
-        pytest.skip(f"{name} is not installed: this promise was not tried")
-    return found
+    return shutil.which(name) or _missing(name, "is not installed")
 
 
-@pytest.fixture
-def disturbed_runs(tmp_path: Path) -> Callable[..., Any]:
-    """What became of runs that were killed, or had a system call fail: see crash/runs.py."""
-
-    def disturb(what: str, which: str, every: int) -> Any:
-        folder = tmp_path / which
-        folder.mkdir()
-        # A fork copies one thread: let there be no others.
-        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "RINZLER_PLUGINS": "numpy,corpus"}
-        script = [sys.executable, str(HERE / "crash" / "runs.py")]
-        command = [*script, what, which, str(folder), str(every)]
-        run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone, check=False)
-        assert run.returncode == 0, run.stderr
-        return json.loads(run.stdout)
-
-    return disturb
+def _missing(name: str, how: str) -> NoReturn:
+    if name in os.environ.get("RINZLER_REQUIRED_TOOLS", "").split():
+        pytest.fail(f"{name} {how}, and RINZLER_REQUIRED_TOOLS names it")
+    pytest.skip(f"{name} {how}: this promise was not tried")
 
 
 @pytest.fixture

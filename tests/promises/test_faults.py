@@ -1,9 +1,8 @@
 """Any call of a save fails, once or for good, also in the cleaning up of another failure.
 
 One clear error each time, what was saved before as it was, no descriptor left open, and the next
-save works. The calls fail at the seam of `rinzler/files.py` (fast, so: all of them, in pairs), in
-the kernel (strace), and on a disk that really is full.
-Leaves out: processes that die (`test_kill.py`). Read next: `test_races.py`.
+save works. The calls fail at the seam of `rinzler/files.py`: fast, so all of them, and in pairs.
+Read next: `test_faults_of_disks.py`, where it is the kernel that says no.
 """
 
 from __future__ import annotations
@@ -198,26 +197,6 @@ def test_every_pair_of_calls_fails(attempt, count, long: bool) -> None:
                 count()
             if not files.failed:
                 break
-
-
-@pytest.mark.promise(
-    "a run in which any system call on its folder fails goes on, or says why and can be resumed",
-    at_least=18,
-    long=350,
-)
-@pytest.mark.usefixtures("strace")
-def test_faults_in_a_run(disturbed_runs, count, long: bool) -> None:
-    went_on = 0
-    for which in ("begin", "resume"):
-        for row in disturbed_runs("failing", which, every=1 if long else 20):
-            assert row["wrong"] == [], row
-            assert row["ended"] in (0, 2, 3), row
-            if row["ended"]:
-                assert "error: " in row["first said"], row
-                assert row["saved"] <= (row["resumed"] in (0, 2)), row
-            went_on += row["ended"] == 0
-            count(bool(row["injected"]))
-    assert went_on > 5
 
 
 # --- savers that must be found guilty ---------------------------------------------------------

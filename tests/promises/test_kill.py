@@ -7,17 +7,15 @@ Leaves out: what only a power cut can do (`test_power.py`). Read next: `test_fau
 
 from __future__ import annotations
 
-import json
-import os
 import signal
-import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from scripts import result
 
-HERE = Path(__file__).parent / "crash"
 LINUX = sys.platform == "linux"
 pytestmark = pytest.mark.skipif(not LINUX, reason="these victims need Linux")
 LINES = ('{"step": 2}\n', '{"step": 2}\n{"step": 3}\n')  # of metrics.jsonl, before and after
@@ -26,20 +24,15 @@ WAYS = ("fresh", "over")  # nothing of that name is there, or an older checkpoin
 
 def victims(folder: Path, what: str, more: int = 0) -> list[dict[str, Any]]:
     """What was found after each death, of both ways at once."""
-    started = []
     for way in WAYS:
-        (folder / way).mkdir(exist_ok=True)
-        command = [sys.executable, str(HERE / "victims.py"), what, str(folder / way), way]
-        # A fork copies one thread: let there be no others.
-        alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-        pipe = subprocess.PIPE
-        started.append(subprocess.Popen([*command, str(more)], stdout=pipe, stderr=pipe, env=alone))
-    rows = []
-    for process in started:
-        out, err = process.communicate()
-        assert process.returncode == 0, err.decode()
-        rows += json.loads(out)
-    return rows
+        (folder / way).mkdir()
+
+    def of(way: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = result("victims", what, folder / way, way, more)
+        return rows
+
+    with ThreadPoolExecutor() as pool:
+        return [row for rows in pool.map(of, WAYS) for row in rows]
 
 
 def wrong(row: dict[str, Any]) -> list[str]:
@@ -107,9 +100,10 @@ def test_saving_in_place_is_caught(tmp_path: Path, count) -> None:
     long=350,
 )
 @pytest.mark.usefixtures("strace")
-def test_kill_in_a_run(disturbed_runs, count, long: bool) -> None:
+def test_kill_in_a_run(tmp_path: Path, count, long: bool) -> None:
     for which in ("begin", "resume"):
-        rows = disturbed_runs("killed", which, every=1 if long else 20)
+        (tmp_path / which).mkdir()
+        rows = result("runs", "killed", which, tmp_path / which, 1 if long else 20)
         for row in rows:
             assert row["ended"] == -signal.SIGKILL
             assert row["wrong"] == [], row

@@ -6,34 +6,20 @@ Leaves out: folders on a network. Read next: `test_clock.py`.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
+from scripts import result
 
-HERE = Path(__file__).parent / "crash"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these racers are forks")
 REFUSAL = re.compile(
     rf"the run folder \S+ is in use \(process (\d+) on {re.escape(platform.node())}, "
     r"started \d{4}-\d\d-\d\d \d\d:\d\d UTC\)\. Wait for that run or stop it, or start another one"
 )
-
-
-def racers(what: str, folder: Path, number: int) -> list[dict[str, Any]]:
-    command = [sys.executable, str(HERE / "racers.py"), what, str(folder), str(number)]
-    # A fork copies one thread: let there be no others.
-    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "RINZLER_PLUGINS": "numpy,corpus"}
-    run = subprocess.run(command, capture_output=True, encoding="utf-8", env=alone, check=False)
-    assert run.returncode == 0, run.stderr
-    rows: list[dict[str, Any]] = json.loads(run.stdout)
-    return rows
 
 
 def interleaved(log: list[str]) -> bool:
@@ -51,7 +37,7 @@ def interleaved(log: list[str]) -> bool:
 )
 def test_races_for_a_lock(tmp_path: Path, count, long: bool) -> None:
     refused = 0
-    for row in racers("locks", tmp_path, 2000 if long else 200):
+    for row in result("racers", "locks", tmp_path, 2000 if long else 200):
         assert set(row["codes"]) == {0}, row
         assert row["log"], row
         assert not interleaved(row["log"]), row
@@ -73,7 +59,7 @@ def test_races_for_a_lock(tmp_path: Path, count, long: bool) -> None:
     long=1_000,
 )
 def test_kill_and_start_again(tmp_path: Path, count, long: bool) -> None:
-    for row in racers("killed", tmp_path, 1000 if long else 100):
+    for row in result("racers", "killed", tmp_path, 1000 if long else 100):
         assert row["codes"] == [-signal.SIGKILL, 0], row
         assert row["refused"] == [], row
         assert row["went in"], row
@@ -82,11 +68,11 @@ def test_kill_and_start_again(tmp_path: Path, count, long: bool) -> None:
 
 @pytest.mark.promise(
     "of runs that are given the same new folder one has it, whole, and the others are refused",
-    at_least=8,
+    at_least=6,
     long=100,
 )
 def test_races_of_runs(tmp_path: Path, count, long: bool) -> None:
-    rows = racers("runs", tmp_path, 100 if long else 8)
+    rows = result("racers", "runs", tmp_path, 100 if long else 6)
     assert len({row["digest"] for row in rows}) == 1
     for row in rows:
         assert sorted(row["codes"])[0] == 0, row
@@ -103,7 +89,7 @@ def test_races_of_runs(tmp_path: Path, count, long: bool) -> None:
 
 @pytest.mark.promise("racers without a lock are found in each other's way", at_least=1)
 def test_no_lock_is_caught(tmp_path: Path, count) -> None:
-    rows = racers("no-locks", tmp_path, 20)
+    rows = result("racers", "no-locks", tmp_path, 20)
     count(sum(interleaved(row["log"]) for row in rows))
 
 

@@ -29,6 +29,7 @@ from rinzler.cli.lock import owned
 from rinzler.errors import ConfigError
 
 LOG, REFUSED = "log", "refused"
+AT_ONCE = 4  # races that go on at the same time
 PATIENCE = 0.03  # seconds, shorter than anybody holds the lock: so there are refusals too
 
 
@@ -57,8 +58,8 @@ def hold(
         note(folder, REFUSED, str(error))
 
 
-def race(folder: Path, number: int, lock: Callable[..., Any]) -> dict[str, Any]:
-    """Two to four processes at once, each of them a little later than the one before, or not."""
+def race(folder: Path, number: int, lock: Callable[..., Any]) -> list[int]:
+    """Start two to four processes, each a little later than the one before, or not."""
     chance = random.Random(number)
     folder.mkdir()
     children = []
@@ -66,9 +67,23 @@ def race(folder: Path, number: int, lock: Callable[..., Any]) -> dict[str, Any]:
         seconds = chance.choice([0.001, 0.01, 0.08])
         children.append(start(lambda seconds=seconds: hold(folder, seconds, lock)))
         time.sleep(chance.choice([0, 0, 0.002]))
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    told = {"log": lines(folder, LOG), "refused": lines(folder, REFUSED)}
-    return {"pids": children, "codes": codes, "left": lines(folder, "lock"), **told}
+    return children
+
+
+def races(where: Path, numbers: range, lock: Callable[..., Any]) -> list[dict[str, Any]]:
+    """A few of them at the same time, in a folder each."""
+    racing = {number: race(where / str(number), number, lock) for number in numbers}
+    rows = []
+    for number, children in racing.items():
+        codes, folder = ends(children), where / str(number)
+        told = {"log": lines(folder, LOG), "refused": lines(folder, REFUSED)}
+        rows.append({"pids": children, "codes": codes, "left": lines(folder, "lock"), **told})
+    return rows
+
+
+def ends(children: list[int]) -> list[int]:
+    """Their exit codes, or minus the signals."""
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
 def killed(folder: Path, number: int) -> dict[str, Any]:
@@ -79,7 +94,7 @@ def killed(folder: Path, number: int) -> dict[str, Any]:
         time.sleep(0.001)
     os.kill(holder, signal.SIGKILL)
     next_one = start(lambda: hold(folder, 0, owned))
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in (holder, next_one)]
+    codes = ends([holder, next_one])
     refused = lines(folder, REFUSED)
     return {"codes": codes, "refused": refused, "went in": f"out {next_one}" in lines(folder, LOG)}
 
@@ -92,7 +107,7 @@ def race_of_runs(folder: Path, number: int) -> dict[str, Any]:
         said = folder.with_name(f"said-{number}-{each}")
         children.append(start(lambda said=said: runs.begin(folder, said)))
         time.sleep(chance.choice([0, 0, 0.05]))
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    codes = ends(children)
     said = [path.read_text(encoding="utf-8") for path in folder.parent.glob(f"said-{number}-*")]
     records = [json.loads(line) for line in lines(folder, "metrics.jsonl")]
     return {
@@ -111,7 +126,8 @@ def main(what: str, where: str, number: str) -> list[dict[str, Any]]:
         runs.prepare(folder)
         return [race_of_runs(Path(f"run-{each}"), each) for each in range(int(number))]
     lock = nullcontext if what == "no-locks" else lambda path: owned(path, PATIENCE)
-    return [race(folder / str(each), each, lock) for each in range(int(number))]
+    some = (range(first, first + AT_ONCE) for first in range(0, int(number), AT_ONCE))
+    return [row for numbers in some for row in races(folder, numbers, lock)]
 
 
 if __name__ == "__main__":

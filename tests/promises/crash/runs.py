@@ -29,9 +29,10 @@ VICTIM, WHOLE, HALF = Path("victim"), Path("whole"), Path("half")
 SAID = Path("said")
 Disturbance = Callable[[Deed, Call, int], dict[str, Any]]
 STEPS = 6
+KEEP_LAST = "1"
 ERRORS = ("ENOSPC", "EIO", "EROFS", "EACCES", "EMFILE", "EINTR", "EDQUOT")
 SETTINGS = (
-    *("--steps", str(STEPS), "--save-every", "2", "--keep-last", "1", "--eval-every", "3"),
+    *("--steps", str(STEPS), "--save-every", "2", "--eval-every", "3"),
     *("--gen-every", "4", "--d-model", "16", "--layers", "1", "--context", "16", "--lr", "0.01"),
     *("--batch-size", "4", "--vocab-size", "0", "--backend", "numpy", "--plain"),
 )
@@ -54,7 +55,8 @@ def train(*words: str, said_in: Path = SAID) -> None:
 
 
 def begin(folder: Path, said_in: Path = SAID) -> None:
-    train("fox.txt", "--run-dir", str(folder), *SETTINGS, said_in=said_in)
+    words = ("--run-dir", str(folder), "--keep-last", KEEP_LAST)
+    train("fox.txt", *words, *SETTINGS, said_in=said_in)
 
 
 def go_on() -> None:
