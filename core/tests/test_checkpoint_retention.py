@@ -114,6 +114,21 @@ def test_a_failed_delete_is_a_note_and_the_others_go_on(tmp_path: Path) -> None:
     )
 
 
+def test_one_that_cannot_be_looked_at_is_a_note_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Path) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    fill(tmp_path, 1, 2)
+    monkeypatch.setattr(Path, "is_file", broken)
+    notes: list[str] = []
+    assert ck.retain(tmp_path, 1, None, tell=notes.append) == []
+    (note,) = notes
+    assert note.startswith(f"{ck.path_for_step(tmp_path, 1)} is no longer needed and could not be ")
+    assert note.endswith(f"EIO, {os.strerror(errno.EIO)}")
+
+
 def test_a_save_that_failed_deletes_nothing(tmp_path: Path) -> None:
     run = trainer(keep_last=1)
     for _ in range(3):

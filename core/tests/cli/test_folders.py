@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from rinzler.cli import rundir
-from rinzler.errors import ConfigError
+from rinzler.cli.found import folder_of
+from rinzler.errors import CheckpointError, ConfigError
+
+
+def test_what_a_run_puts_there_itself_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    rundir.check_free(tmp_path, "lock")
+    with pytest.raises(ConfigError, match=r"is not empty \(lock\)"):
+        rundir.check_free(tmp_path)
 
 
 def test_every_run_gets_the_next_number(tmp_path: Path) -> None:
@@ -76,12 +84,30 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.Monkey
         rundir.next_free("notes", tmp_path / "runs")
 
 
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
+def test_a_disk_that_does_not_answer_is_an_error_and_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def broken(self: Path) -> bool:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "is_dir", broken)
+    why = os.strerror(number)
+    with pytest.raises(ConfigError, match=rf"no run folder can be made at .*new: {why}\. Name an"):
+        rundir.make(tmp_path / "new")
+    with pytest.raises(
+        CheckpointError, match=rf"new cannot be read: {why}\. Check the disk, and who"
+    ):
+        folder_of(str(tmp_path / "new"))
+
+
 def test_settings_are_readable_json_in_utf8(tmp_path: Path) -> None:
     rundir.write_settings(tmp_path, {"name": "ünïcode"})
     text = (tmp_path / "config.json").read_text(encoding="utf-8")
     assert "ünïcode" in text
     assert json.loads(text) == {"name": "ünïcode"}
-    with pytest.raises(ConfigError, match="No such file or directory"):
+    expected = r"config\.json cannot be written: No such file .* name another place: --run-dir DIR"
+    with pytest.raises(ConfigError, match=expected):
         rundir.write_settings(tmp_path / "gone", {})
 
 

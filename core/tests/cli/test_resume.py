@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
@@ -20,7 +19,6 @@ from rinzler.cli import continuity, lock
 from rinzler.cli.flags import ModelFlags
 from rinzler.cli.request import TrainRequest
 from rinzler.config import TrainConfig
-from rinzler.errors import ConfigError
 from rinzler.ops import fused
 from rinzler.plugins import choose_backend
 from rinzler.train import Evaluated, Stepped, Trainer
@@ -247,23 +245,6 @@ def test_options_of_plugins_are_as_they_were_unless_given_again() -> None:
     given = {"log": Options(every=7)}
     request = replace(request, options=given, origins={"log-every": "flag"})
     assert continuity.options_of(request, config) == {"log": Options(7, Path("a/b"), True)}
-
-
-def test_a_folder_that_knows_no_locks(
-    shell, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def unknown(descriptor: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(lock, "_take", unknown)
-    with lock.owned(Path()):
-        said = capsys.readouterr().err
-    assert said == "note: lock cannot be locked (No locks available); start no second run there\n"
-    with (
-        pytest.raises(ConfigError, match=r"gone.lock cannot be opened: No such file or directory"),
-        lock.owned(Path("gone")),
-    ):
-        pytest.fail("there is no such folder")
 
 
 # --- refusals ---------------------------------------------------------------------------------
