@@ -32,6 +32,7 @@ PAGE = HERE.parents[1] / "PROMISES.md"
 HEAD = "| promise | test | at least | counted | long form |"
 BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
 sys.path.append(str(HERE / "crash"))  # test files cannot import each other: helpers of some
+sys.path.append(str(HERE / "planted"))
 LONG = bool(os.environ.get("RINZLER_LONG"))
 WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
 
