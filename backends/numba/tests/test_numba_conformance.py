@@ -1,0 +1,10 @@
+"""The numba backend against the conformance kit: all that decides whether its results are right."""
+
+import pytest
+
+from rinzler.conformance.suite import *  # noqa: F403
+
+
+@pytest.fixture(scope="session")
+def backend_name() -> str:
+    return "numba"
