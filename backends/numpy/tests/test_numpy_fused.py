@@ -12,20 +12,6 @@ from rinzler.ops import Device, call
 FLOATS = ["float32", "float64"]
 
 
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_cross_entropy_bwd_may_write_over_the_logits(
-    device: Device, rng: np.random.Generator, dtype: str
-) -> None:
-    z = device.array(rng.standard_normal((40, 9)), dtype)
-    targets = device.array(rng.integers(0, 9, 40))
-    g = device.full((), 0.7, dtype)
-    _, lse = call("cross_entropy", z, targets)
-    fresh = call("cross_entropy_bwd", z, targets, lse, g).numpy()
-    over = call("cross_entropy_bwd", z, targets, lse, g, out=z)
-    assert over is z
-    assert z.numpy().tobytes() == fresh.tobytes()
-
-
 def test_a_logit_of_minus_infinity_is_an_impossible_id(device: Device) -> None:
     z = device.array(np.array([[0.0, -inf, 0.0]], "float32"))
     targets = device.array(np.array([2], "int32"))
@@ -62,45 +48,6 @@ def test_adamw_changes_nothing_where_ok_is_zero(
     g[::7] = bad
     for now, before in zip(step.run(g, bad, 0.0), (step.p, step.m, step.v), strict=True):
         assert now.tobytes() == before.tobytes()
-
-
-@pytest.mark.parametrize("dtype", FLOATS)
-def test_adamw_follows_its_formula_and_scales_first(
-    device: Device, rng: np.random.Generator, dtype: str
-) -> None:
-    step = Step(device, rng, 50, dtype)
-    got = step.run(step.g, 0.25, 1.0)
-    lr, beta1, beta2, eps, decay, c1, c2 = (float(x) for x in step.hyper)
-    p, m, v, g = (x.astype("float64") for x in (step.p, step.m, step.v, step.g))
-    g *= 0.25
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    p -= lr * (m / c1 / (np.sqrt(v / c2) + eps) + decay * p)
-    for mine, reference in zip(got, (p, m, v), strict=True):
-        # 1 − β rounds in float32, with a relative error of about 6e-8 / (1 − β).
-        np.testing.assert_allclose(mine, reference, rtol=100 * np.finfo(dtype).eps, atol=1e-6)
-
-
-@pytest.mark.parametrize("absent", ["dw", "db", "both"])
-def test_layer_norm_bwd_leaves_out_what_is_not_wanted(
-    device: Device, rng: np.random.Generator, absent: str
-) -> None:
-    x, g = (device.array(rng.standard_normal((6, 5))) for _ in range(2))
-    w = device.array(rng.standard_normal(5))
-    y, mean, rstd = call("layer_norm", x, w, None, eps=1e-5)
-    assert y.shape == (6, 5)
-
-    def run(want_dw: bool, want_db: bool) -> list[np.ndarray | None]:
-        given = [device.full((5,), 1.0, "float64") if want else None for want in (want_dw, want_db)]
-        outs = call("layer_norm_bwd", x, w, mean, rstd, g, out=(None, *given))
-        return [None if out is None else out.numpy() for out in outs]
-
-    all_three = run(True, True)
-    some = run(absent == "db", absent == "dw")
-    for mine, reference in zip(some, all_three, strict=True):
-        if mine is not None:
-            np.testing.assert_array_equal(mine, reference)
-    assert [x is None for x in some] == [False, absent != "db", absent != "dw"]
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

@@ -1,6 +1,6 @@
 """Attention in both of its forms: any D and T, any number of new positions, and nothing of T × T.
 
-The conformance cases run in test_vulkan_kernels.py; here is what they are too small for.
+The conformance cases run in test_vulkan_conformance.py; here is what they are too small for.
 """
 
 from __future__ import annotations

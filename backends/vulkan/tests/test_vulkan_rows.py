@@ -1,7 +1,7 @@
 """The row and elementwise kernels: both variants of each, in pieces, over many blocks, and moved.
 
-The conformance cases run in `test_vulkan_kernels.py` on the device as it is; here they run where
-several invocations share a row, which a software driver does not choose by itself.
+The conformance cases run in `test_vulkan_conformance.py` on the device as it is; here they run
+where several invocations share a row, which a software driver does not choose by itself.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ def check_backend(
     verbose: bool,
 ) -> int:
     """Run the checks, print and keep the report. The exit code says whether all passed."""
+    if report is not None and not Path(report).parent.is_dir():  # not only after the run
+        raise ConfigError(f"the report cannot be written to {report}: there is no such folder")
     subject = Subject.installed(name)
     excuses = excused(subject.offer.info.name, known)
     chosen = selected(ids, tiers, cases) if ids else list(checks(tiers, cases))
@@ -49,7 +51,8 @@ def check_backend(
     if not json:
         print_line(f"backend    {headline(subject)}")
     score = Score()
-    faulthandler.enable()  # a kernel that writes where it must not may take the process with it
+    if not faulthandler.is_enabled():  # a kernel that writes astray may take the process with it
+        faulthandler.enable()
     for tier, group in groupby(chosen, key=lambda each: each.tier):
         for done in run(subject, watched(group, verbose), score, excuses):
             if verbose and not done.outcome.ok:

@@ -12,7 +12,7 @@ from rinzler.conformance.drawn.drawing import ODD_NUMBERS, Draw, Drawing
 from rinzler.conformance.table.elementwise import UNARY
 
 BINARY = ("add", "sub", "mul", "div", "maximum", "less")
-SINGLE: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1))
+SINGLE: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1), (1, 1, 1, 1, 1))
 # Slopes of gelu: where x³ overflows and where it does not.
 SLOPES = (0.0, -0.0, -4.0, 6.0, -6.0, 100.0, -100.0, 1e13, -1e13)
 

@@ -5,9 +5,20 @@ Read next: `normalization.py`.
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any
 
-from rinzler.conformance.case import Case, Values, case, every, floats, ids, integers, shape_name
+from rinzler.conformance.case import (
+    Case,
+    Values,
+    case,
+    every,
+    floats,
+    ids,
+    integers,
+    listed,
+    shape_name,
+)
 
 # Rows of the table, width, shape of the ids.
 LOOKUPS: tuple[tuple[int, int, tuple[int, ...]], ...] = (
@@ -62,4 +73,16 @@ def lookups(op: str) -> list[Case]:
     return cases
 
 
-CASES = [*lookups("take_rows"), *lookups("add_rows")]
+def extremes() -> list[Case]:
+    """An infinite row reaches its own id alone: by a product with 0 and 1 all others were NaN."""
+    ids_of = integers((3,), listed(2, 0, 0))
+    rows = floats((3, 1), listed(inf, 1.0, 2.0))
+    start = floats((3, 1), every(0.0))
+    table = floats((3, 1), listed(1.0, inf, nan))
+    return [
+        case("add_rows", "infinite-row", ids_of, rows, reads={0: start}, marks=["extreme"]),
+        case("take_rows", "infinite-row", table, ids_of, marks=["extreme"]),
+    ]
+
+
+CASES = [*lookups("take_rows"), *lookups("add_rows"), *extremes()]

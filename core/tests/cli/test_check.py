@@ -1,0 +1,244 @@
+"""`rinzler check`: what it prints, writes and keeps, and what it answers to slips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rinzler.cli import check as command
+from rinzler.cli.check import print_failures, tier_line
+from rinzler.conformance import certified
+from rinzler.conformance.certified import certificate, identity, keep, summary
+from rinzler.conformance.runner import Score, Tally
+from rinzler.conformance.tiers import NAMES
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Certificates of tests are not those of the user."""
+    monkeypatch.setattr(certified, "folder", lambda: tmp_path / "kept")
+
+
+# --- the command ------------------------------------------------------------------------------
+
+
+def test_one_check_by_its_id(shell) -> None:
+    code, out, err = shell("rinzler", "check", "numpy", "matmul/gen-70000")
+    assert (code, err) == (0, "")
+    head, tier, verdict = out.splitlines()
+    assert head.startswith("backend    numpy · rinzler-numpy ")
+    assert tier.split()[:4] == ["kernels", "1", "check", "ok"]
+    assert verdict == (
+        "passed     1 check; all tiers, with 4,400 generated cases or more, would certify"
+    )
+
+
+def test_some_tiers_and_a_report(shell) -> None:
+    words = ("--tier", "bringup", "--tier", "plugin", "--report", "found.json")
+    code, out, _ = shell("rinzler", "check", "numpy", *words)
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:3]] == ["plugin", "bringup"]
+    report = json.loads(Path("found.json").read_text(encoding="utf-8"))
+    assert report["passed"]
+    assert not report["complete"]
+    assert report["distribution"] == "rinzler-numpy"
+    assert report["backend"] == "numpy"
+    assert report["protocol"] == [1, 0]
+    assert report["tiers"]["bringup"]["checks"] == 10
+    assert report["tiers"]["plugin"]["failed"] == 0
+    assert report["failures"] == report["known"] == {}
+    assert {"version", "core", "python", "numpy", "system", "device", "dtypes", "when"} <= {*report}
+
+
+def test_json_and_nothing_else(shell) -> None:
+    code, out, err = shell("rinzler", "check", "numpy", "exp/31", "--json")
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["checks"] == sum(tier["checks"] for tier in report["tiers"].values()) == 2
+    assert report["tiers"]["kernels"]["worst_id"] == "kernels/exp/31"
+
+
+def test_a_list_of_ids(shell) -> None:
+    code, out, _ = shell("rinzler", "check", "numpy", "--list", "--cases", "44")
+    assert code == 0
+    lines = out.splitlines()
+    assert "kernels/matmul/33x7x31-ta" in lines
+    assert sum("/gen-" in line for line in lines) == 44
+
+
+def test_each_check_is_named_before_it_runs(shell) -> None:
+    _, _, err = shell("rinzler", "check", "numpy", "exp/31", "-v")
+    assert err.splitlines() == ["kernels/exp/31", "memory/exp/31"]
+
+
+def test_a_known_failure_that_passes_is_a_failure(shell) -> None:
+    Path("conformance.toml").write_text(
+        'backend = "numpy"\n[[known]]\nid = "kernels/exp/31"\nreason = "a slip"\n', encoding="utf-8"
+    )
+    code, out, _ = shell("rinzler", "check", "numpy", "exp/31", "--known", "conformance.toml")
+    assert code == 3
+    assert out.endswith(
+        "\nknown/kernels/exp/31\n"
+        "    this known failure passes now: take it out of the list\n"
+        "\nfailed     1 of 2 checks\n"
+    )
+    Path("pyproject.toml").touch()  # beside which it is found by itself
+    assert shell("rinzler", "check", "numpy", "exp/31")[0] == 3
+
+
+def test_slips(shell) -> None:
+    code, message = shell.refused("rinzler", "check", "numpi")
+    assert code == 3
+    assert 'backend "numpi" is not installed. Did you mean "numpy"?' in message
+    code, message = shell.refused("rinzler", "check", "numpy", "--tier", "kernals")
+    assert code == 2
+    assert message.startswith('there is no tier "kernals" (tiers: plugin, bringup, kernels, ')
+    code, message = shell.refused("rinzler", "check", "numpy", "--report", "no/such/place.json")
+    assert code == 2
+    assert message == (
+        "the report cannot be written to no/such/place.json: there is no such folder"
+    )
+    code, _, err = shell("rinzler", "check", "numpy", "exp/31", "--report", ".")
+    assert code == 2
+    assert err.startswith("error: the report cannot be written to .: ")
+
+
+def test_support_lists_every_op_and_what_to_write_next(shell) -> None:
+    code, out, _ = shell("rinzler", "check", "numpy", "--mode", "support")
+    assert code == 0
+    rows = {line.split()[0]: line.split()[1:] for line in out.splitlines() if line}
+    assert rows["matmul"] == ["kernel", "kernel"]
+    assert rows["linear_gelu"][:2] == ["default", "default"]
+    assert int(rows["linear_gelu"][2]) > 5  # kernels that the default runs
+    assert out.splitlines()[-1].startswith("next       linear_gelu (")
+    told = json.loads(shell("rinzler", "check", "numpy", "--mode", "support", "--json")[1])
+    assert {row["op"]: row["how"] for row in told["float32"]}["relu"] == "default"
+
+
+def test_perf_has_a_row_for_each_op(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rinzler.conformance import perf
+    from rinzler.ops import OPS
+
+    assert {case.op for case in perf.CASES} == set(OPS)
+    some = tuple(case for case in perf.CASES if case.op in ("add", "softmax", "add_rows"))
+    monkeypatch.setattr(perf, "CASES", some)
+    code, out, _ = shell("rinzler", "check", "numpy", "--mode", "perf")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == [
+        "OP",
+        "add",
+        "add_rows",
+        "softmax",
+    ]
+    rows = json.loads(shell("rinzler", "check", "numpy", "--mode", "perf", "--json")[1])
+    softmax = next(row for row in rows if row["op"] == "softmax")
+    assert softmax["kernel"] > 0
+    assert softmax["default"] > 0
+    assert softmax["flops"] == 8 * 1024 * 256
+
+
+# --- what is printed ---------------------------------------------------------------------------
+
+
+def test_a_tier_in_one_line() -> None:
+    tally = Tally(checks=1234, failed=2, known=1, seconds=3.21, worst=0.5, worst_id="kernels/exp/31")
+    assert tier_line("kernels", tally) == (
+        "kernels       1,234 checks  2 FAILED     3.2 s  1 known to fail"
+        "  worst 0.50 of its bound: kernels/exp/31"
+    )
+
+
+def test_failures_are_shown_with_the_command_that_repeats_them(capsys) -> None:
+    score = Score(failures={f"kernels/exp/{k}": ("one", "two", "three", "four") for k in range(12)})
+    print_failures("torch", score)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:7] == [
+        "kernels/exp/0",
+        "    one",
+        "    two",
+        "    three",
+        "    ... and 1 line more",
+        "    again: rinzler check torch 'kernels/exp/0'",
+    ]
+    assert lines[-1] == "... and 2 more: --report FILE has all"
+
+
+# --- certificates ------------------------------------------------------------------------------
+
+WHO = identity("rinzler-torch", "1.0", "torch", "a device")
+
+
+def report(**fields: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "format": 1,
+        "passed": True,
+        "complete": True,
+        "checks": 7035,
+        "known": {},
+        "when": "2026-09-12T10:00:00+00:00",
+        "tiers": {name: {} for name in NAMES},
+    }
+    return WHO | values | fields
+
+
+def test_a_complete_run_that_passed_is_kept() -> None:
+    assert keep(WHO, report()) is not None
+    found = certificate(WHO)
+    assert found is not None
+    assert summary(found) == "certified 2026-09-12: 8 tiers, 7,035 checks"
+    known = {"known": {"a": "b"}}
+    assert summary(report(**known)).endswith("7,035 checks, 1 known to fail")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"version": "1.1"}, {"device": "another"}, {"protocol": [1, 1]}, {"core": "0.2"}],
+)
+def test_a_certificate_is_of_one_version_device_and_protocol(other: dict[str, Any]) -> None:
+    keep(WHO, report())
+    assert certificate(WHO | other) is None
+
+
+def test_a_run_that_failed_takes_the_certificate_away() -> None:
+    path = keep(WHO, report())
+    assert keep(WHO, report(complete=False)) is None
+    assert certificate(WHO) is not None
+    assert keep(WHO, report(passed=False)) is None
+    assert certificate(WHO) is None
+    assert path is not None
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"format": 2}', '{"format": 1}'])
+def test_a_damaged_certificate_is_none(damage: str) -> None:
+    path = keep(WHO, report())
+    assert path is not None
+    path.write_text(damage, encoding="utf-8")
+    assert certificate(WHO) is None
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("a file", encoding="utf-8")
+    assert keep(WHO, report()) is None
+
+
+def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All tiers, with few checks of each: what counts as complete is lowered."""
+    from rinzler.conformance import report as reports
+
+    monkeypatch.setattr(reports, "CASES", 44)
+    listed = list(command.checks((), 44))
+    few = [each for each in listed if each.drawn or each.tier in ("plugin", "bringup")]
+    for tier in ("kernels", "fused", "memory", "capture", "train", "determinism"):
+        few.append(next(each for each in listed if each.tier == tier and not each.drawn))
+    monkeypatch.setattr(command, "checks", lambda tiers, cases: few)
+    code, out, _ = shell("rinzler", "check", "numpy", "--cases", "44")
+    assert code == 0
+    assert out.splitlines()[-1] == (
+        f"certified  {len(few)} checks, 44 of them generated; rinzler backends shows it"
+    )
+    line = shell("rinzler", "backends", "numpy")[1].splitlines()[1]
+    assert f": 8 tiers, {len(few)} checks)" in line
