@@ -13,7 +13,9 @@ import pytest
 
 from rinzler.cli import rundir
 from rinzler.cli.found import folder_of
+from rinzler.cli.needs import held_by
 from rinzler.errors import CheckpointError, ConfigError
+from rinzler.files import FILES
 
 
 def test_what_a_run_puts_there_itself_does_not_count(tmp_path: Path) -> None:
@@ -99,6 +101,10 @@ def test_a_disk_that_does_not_answer_is_an_error_and_no_bug(
         CheckpointError, match=rf"new cannot be read: {why}\. Check the disk, and who"
     ):
         folder_of(str(tmp_path / "new"))
+    for name in ("exists", "glob"):
+        monkeypatch.setattr(Path, name, lambda *which: broken(tmp_path))
+    assert held_by(tmp_path) == 0
+    assert FILES.free(tmp_path) is None
 
 
 def test_settings_are_readable_json_in_utf8(tmp_path: Path) -> None:
