@@ -18,9 +18,13 @@ from rinzler.cli.flags import (
     DEFAULT,
     OUTPUT,
     RUN,
+    BackendFlag,
+    DeviceFlag,
     ModelFlags,
     Setting,
+    ThreadsFlag,
     TrainFlags,
+    VerboseFlag,
 )
 from rinzler.cli.presets import PRESETS
 from rinzler.cli.request import MERGES, SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
@@ -29,9 +33,6 @@ from rinzler.config import Sampling
 SAMPLING = Sampling()
 
 TEXT, MODEL, TRAINING = "Text", "Model", "Training"
-DEVICE_HELP = "of the backend, as rinzler backends -v lists them"
-THREADS_HELP = "of the CPU; else what the backend takes"
-VERBOSE_HELP = "what was passed over, and the pace"
 
 
 def train(
@@ -57,10 +58,7 @@ def train(
     backend: Annotated[
         str, Parameter(group=RUN, metavar="NAME", help=f"{BACKEND_HELP}. --vulkan: vulkan")
     ] = "auto",
-    device: Annotated[
-        int | None,
-        Parameter(group=RUN, metavar="N", help=DEVICE_HELP),
-    ] = None,
+    device: DeviceFlag = None,
     run_dir: Annotated[
         str | None,
         Parameter(group=RUN, metavar="DIR", help="a new folder for this run; else runs/TEXT-001…"),
@@ -85,10 +83,7 @@ def train(
         str | None,
         Parameter(group=RUN, metavar="RUN", help="begin with the weights and tokenizer of a run"),
     ] = None,
-    threads: Annotated[
-        int | None,
-        Parameter(group=RUN, metavar="N", help=THREADS_HELP),
-    ] = None,
+    threads: ThreadsFlag = None,
     capture: Annotated[
         bool, Parameter(group=RUN, help="record a step twice, then replay it: the same, faster")
     ] = True,
@@ -173,15 +168,13 @@ def generate(
         ),
     ] = (),
     sampling: Annotated[Sampling, Parameter(name="*", group=TEXT)] = SAMPLING,
-    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
-    device: Annotated[int | None, Parameter(group=RUN, metavar="N", help=DEVICE_HELP)] = None,
-    threads: Annotated[int | None, Parameter(group=RUN, metavar="N", help=THREADS_HELP)] = None,
+    backend: BackendFlag = "auto",
+    device: DeviceFlag = None,
+    threads: ThreadsFlag = None,
     json: Annotated[
         bool, Parameter(group=OUTPUT, negative="", help="one JSON object per text on stdout")
     ] = False,
-    verbose: Annotated[
-        bool, Parameter(group=OUTPUT, alias="-v", negative="", help=VERBOSE_HELP)
-    ] = False,
+    verbose: VerboseFlag = False,
 ) -> int:
     """Let a trained model write.
 
@@ -198,13 +191,11 @@ def evaluate(
     run: Annotated[str | None, Parameter(group=TEXT, help="a run's folder or a checkpoint")] = None,
     /,
     *files: Annotated[str, Parameter(group=TEXT, help="UTF-8 files, folders or patterns")],
-    backend: Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)] = "auto",
-    device: Annotated[int | None, Parameter(group=RUN, metavar="N", help=DEVICE_HELP)] = None,
-    threads: Annotated[int | None, Parameter(group=RUN, metavar="N", help=THREADS_HELP)] = None,
+    backend: BackendFlag = "auto",
+    device: DeviceFlag = None,
+    threads: ThreadsFlag = None,
     json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
-    verbose: Annotated[
-        bool, Parameter(group=OUTPUT, alias="-v", negative="", help="what was passed over")
-    ] = False,
+    verbose: VerboseFlag = False,
 ) -> int:
     """Say how well a trained model predicts a text, beside gzip on the same text.
 

@@ -20,6 +20,18 @@ DEFAULT, FLAG = "default", "flag"  # the weakest origin of a setting, and the st
 
 RUN, OUTPUT = "Run", "Output"  # groups of flags that many commands have
 BACKEND_HELP = "what computes; see: rinzler backends"
+BackendFlag = Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)]
+DeviceFlag = Annotated[
+    int | None,
+    Parameter(group=RUN, metavar="N", help="of the backend, as rinzler backends -v lists them"),
+]
+ThreadsFlag = Annotated[
+    int | None, Parameter(group=RUN, metavar="N", help="of the CPU; else what the backend takes")
+]
+VerboseFlag = Annotated[
+    bool,
+    Parameter(group=OUTPUT, alias="-v", negative="", help="also what was passed over, and why"),
+]
 HEADS = "H: attention heads; 0 picks the number whose width comes closest to C/4, or 16, or 64"
 
 
