@@ -33,6 +33,7 @@ import rinzler
 from rinzler import checkpoint
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
+from rinzler.cli.signals import StopRequest
 from rinzler.cli.train import Run
 from rinzler.files import temporaries
 from rinzler.plugins import manager
@@ -342,3 +343,42 @@ def test_signals_to_processes_that_load(
         if RUN.exists():
             shutil.rmtree("runs")
         count()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are counted in /proc")
+def test_the_harness_finds_what_it_looks_for(
+    reference: tuple[Tracer, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A descriptor that stays open, a state that is not the one, words that frighten."""
+    tracer, expected = reference
+    number = next(times[0] for (name, _), times in tracer.places.items() if "files.py" in name)
+    handle = StopRequest._handle
+    snapshot = AttendedTrainer.snapshot
+    opened: list[int] = []
+
+    def leaking(self: StopRequest, signal: int, frame: FrameType | None) -> None:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+        handle(self, signal, frame)
+
+    def shifted(self: AttendedTrainer) -> checkpoint.Checkpoint:
+        found = snapshot(self)
+        found.tensors["wte.weight"][0] += 1
+        return found
+
+    def telling(self: StopRequest, signal: int, frame: FrameType | None) -> None:
+        sys.stderr.write("Traceback (most recent call last):\n")
+        handle(self, signal, frame)
+
+    planted = [(StopRequest, "_handle", leaking), (StopRequest, "_handle", telling)]
+    planted += [(AttendedTrainer, "snapshot", shifted)]
+    for owner, name, bad in planted:
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, bad)
+            with pytest.raises(AssertionError):
+                interrupted(Tracer(number), expected, capsys)
+        shutil.rmtree("runs")
+    for descriptor in opened:
+        os.close(descriptor)
+    interrupted(Tracer(number), expected, capsys)
