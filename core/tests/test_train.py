@@ -183,6 +183,7 @@ def test_a_model_comes_back_from_a_checkpoint_and_writes_the_same_text(tmp_path:
 
 REFUSALS = [
     ({"steps": 0}, "steps is 0, expected a whole number of at least 1"),
+    ({"steps": 10**400}, r"steps is 2\*\*1328 or more, expected less than 2\*\*63"),
     ({"batch_size": 1.5}, "batch_size is 1.5"),
     ({"lr": 0.0}, "lr is 0.0, expected a number above 0"),
     ({"lr": float("nan")}, "lr is nan"),

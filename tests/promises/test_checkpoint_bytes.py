@@ -212,7 +212,7 @@ def json_form(values: str, dtype: str, size: int) -> bytes:
 
 
 MANY = 130_000
-LIST = 2 << 20
+LIST = 1 << 20
 NOTHING = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
 LARGE = Checkpoint({"x": np.zeros(10 << 18, np.float32)}, {})
 SAFETENSORS = {
@@ -233,7 +233,7 @@ TEXT = {
     "a number without end": json_form("0" * LIST, "uint8", LIST),
     "a size that is a lie": json_form("0.0", "float64", 1 << 40),
     "a long name": b'{"tensors": {"' + b"a" * (30 << 20) + b'": {}}}',
-    "a large meta": b'{"meta": [' + b"[]," * (4 * LIST) + b"0]}",
+    "a large meta": b'{"meta": [' + b"[]," * (8 * LIST) + b"0]}",
 }
 RAW = b'{"format": "rinzler-checkpoint-raw-1", "tensors": [' + b"{}," * 99_000 + b"0]}"
 

@@ -18,6 +18,7 @@ from rinzler.errors import ConfigError
 
 ValueT = TypeVar("ValueT")
 
+MOST = 2**63 - 1  # of any whole number: what an index can be
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "momentum", "sgd")
 
 
@@ -203,6 +204,9 @@ class Sampling:
 def _expect(name: str, value: Any, least: int) -> None:
     if not isinstance(value, int) or value < least:
         raise ConfigError(f"{name} is {value!r}, expected a whole number of at least {least}")
+    if value > MOST:
+        power = value.bit_length() - 1
+        raise ConfigError(f"{name} is 2**{power} or more, expected less than 2**63")
 
 
 def _choices(values: list[int]) -> str:
