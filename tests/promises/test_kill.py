@@ -105,9 +105,11 @@ def test_kill_in_a_run(tmp_path: Path, count, long: bool) -> None:
         (tmp_path / which).mkdir()
         rows = result("runs", "killed", which, tmp_path / which, 1 if long else 20)
         for row in rows:
-            assert row["ended"] == -signal.SIGKILL
+            # A run has not the same number of calls each time: one that should die in the last of
+            # them may come to its end instead.
+            assert row["ended"] in (-signal.SIGKILL, 0), row
             assert row["wrong"] == [], row
-            count()
+            count(row["ended"] != 0)
         assert {row["saved"] for row in rows} == {True, which == "resume"}
 
 

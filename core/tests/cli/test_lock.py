@@ -35,7 +35,7 @@ def test_a_holder_that_could_not_sign(tmp_path: Path, monkeypatch: pytest.Monkey
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    monkeypatch.setattr(lock, "PAUSE", 0.0)
     monkeypatch.setattr(os, "write", full)
     expected = r"is in use \(by another process\)\. Wait for that run"
     with (

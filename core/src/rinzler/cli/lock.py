@@ -28,6 +28,7 @@ BEYOND = 1 << 20  # Windows locks bytes against reading: lock one behind what is
 TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 PATIENCE = 0.5  # seconds in which a killed process is gone, and a new holder has signed
 PAUSE = 0.02  # seconds between two tries
+NAMELESS = 50  # tries after which a holder that has not signed cannot: its disk is full
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def holder(folder: Path) -> str | None:
 def _take_within(descriptor: int, folder: Path, patience: float) -> None:
     """Take the lock. Raises ConfigError if somebody else has it all the time."""
     until = time.monotonic() + patience
+    nameless = 0
     while True:
         try:
             _take(descriptor)
@@ -80,9 +82,10 @@ def _take_within(descriptor: int, folder: Path, patience: float) -> None:
                 path = folder / LOCK
                 say(f"note: {path} cannot be locked ({cause.strerror}); start no second run there")
                 return
-            who, now = _holder(folder), time.monotonic()
+            who, late = _holder(folder), time.monotonic() >= until
             # Without a name somebody has just come, and will sign, or has just left.
-            if now >= (until if who else until + PATIENCE):
+            nameless += late and not who
+            if late and (who or nameless > NAMELESS):
                 raise ConfigError(
                     f"the run folder {folder} is in use ({who or 'by another process'}). Wait for "
                     "that run or stop it, or start another one: it gets a folder of its own"
