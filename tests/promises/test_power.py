@@ -27,7 +27,7 @@ CALLS = 10  # of one of the two saves that overlap, with the deletion that follo
 @pytest.mark.promise(
     "a power cut at any moment of a run's saves loses none that was acknowledged",
     at_least=100_000,
-    long=400_000,
+    long=350_000,
 )
 def test_power_cut_in_a_save(tmp_path: Path, count, long: bool) -> None:
     ledger = Ledger()
