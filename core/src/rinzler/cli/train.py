@@ -45,10 +45,9 @@ from rinzler.errors import (
 )
 from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit, other_backends
-from rinzler.train import save, train
+from rinzler.train import RECENT, save, train
 
 WAITING = "opening the backend, reading the text, learning its tokens; the first time takes longest"
-RECENT = 50  # steps whose mean is the training loss at the end
 
 
 def run(request: TrainRequest) -> int:
@@ -142,11 +141,10 @@ class Run:
     def _slower(self, path: Path) -> str:
         """The command for a new run with the weights of `path` at a third of the rate."""
         training, invocation = self.plan.training, Invocation.of_this_process()
-        changes = {"init": str(path), "lr": f"{max(training.lr / 3, training.min_lr):.1g}"}
-        if not self.plan.resumed:
-            return invocation.again(**changes, run_dir=None)
-        words = [*self.texts, "--init", changes["init"], "--lr", changes["lr"]]
-        return invocation.other("train", words)
+        lr = f"{max(training.lr / 3, training.min_lr):.1g}"
+        if self.plan.resumed:
+            return invocation.other("train", [*self.texts, "--init", str(path), "--lr", lr])
+        return invocation.again(init=str(path), lr=lr, run_dir=None)
 
     def _explain_memory(self, error: OutOfMemoryError) -> None:
         """The command with the largest batch that fits, and more passes to an update instead."""
