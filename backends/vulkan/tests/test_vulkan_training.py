@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from rinzler.config import TrainConfig
 from rinzler.data import Batches
+from rinzler.footprint import footprint
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.guard import explain_step
 from rinzler.ops import Device
@@ -58,3 +60,16 @@ def test_an_overflow_in_a_replayed_step_names_the_layer(opened: Opened) -> None:
     assert " in h.1.mlp.c_fc, forward: " in explain_step(step, pairs)
     for name, values in model.state().items():
         np.testing.assert_array_equal(values, weights[name])
+
+
+def test_a_rehearsal_asks_for_the_bytes_of_a_run(opened: Opened) -> None:
+    device = Device(opened())
+    config = TrainConfig(batch_size=4)
+    said = footprint(CONFIG, config, device.backend, "float32")
+    model = GPT(CONFIG, seed=7, device=device)
+    step = Step(model, AdamW(model, 1e-3), 4, clip_grad=config.clip_grad)
+    pairs = [Batches(np.arange(500, dtype=np.int32) % 61, 4, CONFIG.context, seed=3).draw(0)]
+    for _ in range(3):
+        step(pairs)
+    assert said.peak == device.memory.stats.peak
+    assert said.step == step.captured.summary.arena
