@@ -15,6 +15,8 @@ from rinzler.conformance.suite import *  # noqa: F403
 from rinzler.plugins import plugins
 from rinzler_vulkan.backend import VulkanBackend
 
+GENERATED = 880  # `.ci/run` has 20,000
+
 
 @pytest.fixture(scope="session")
 def subject(driver: None) -> Iterator[Subject]:

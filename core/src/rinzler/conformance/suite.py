@@ -3,8 +3,9 @@
     from rinzler.conformance.suite import *
 
 and `--rinzler-backend NAME` on the command line, or a session fixture `backend_name` that returns
-it. `pytest --pyargs rinzler.conformance --rinzler-backend NAME` needs no file at all. The checks
-are those of `rinzler check`, under the same ids; generated cases are one test for each op.
+it. A module constant `GENERATED` may say how many generated cases. No file at all is needed for
+`pytest --pyargs rinzler.conformance --rinzler-backend NAME`. The checks are those of `rinzler
+check`, under the same ids; generated cases are one test for each op.
 
 Known failures (`known.py`) are expected failures, and strict. The only module that imports pytest.
 Read next: `tiers/`.
@@ -55,23 +56,24 @@ def grouped(listed: Sequence[Check]) -> Iterator[Group]:
         yield Group(f"{name}/generated", tuple(cases))
 
 
-def all_checks(config: pytest.Config) -> list[Check]:
-    cases = config.getoption("--rinzler-cases")
-    tiers = config.getoption("--rinzler-tier") or ()
-    return list(checks(tiers, CASES if cases is None else cases))
+def all_checks(config: pytest.Config, module: object) -> list[Check]:
+    cases = config.getoption("--rinzler-cases", None)
+    if cases is None:
+        cases = getattr(module, "GENERATED", CASES)
+    return list(checks(config.getoption("--rinzler-tier", None) or (), cases))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each check."""
     if PARAMETER in metafunc.fixturenames:
-        groups = list(grouped(all_checks(metafunc.config)))
+        groups = list(grouped(all_checks(metafunc.config, metafunc.module)))
         metafunc.parametrize(PARAMETER, groups, ids=[group.id for group in groups])
 
 
 @pytest.fixture(scope="session")
 def backend_name(request: pytest.FixtureRequest) -> str:
     """The backend to check, by the name that `--backend` takes."""
-    name: str | None = request.config.getoption("--rinzler-backend")
+    name: str | None = request.config.getoption("--rinzler-backend", None)
     if name is None:
         pytest.fail("which backend? Name it: pytest --rinzler-backend NAME", pytrace=False)
     return name
@@ -85,7 +87,7 @@ def subject(backend_name: str) -> Subject:
 @pytest.fixture(scope="session")
 def known_failures(request: pytest.FixtureRequest, subject: Subject) -> tuple[Known, ...]:
     """Of --rinzler-known, or of the conformance.toml beside the author's pyproject.toml."""
-    named: str | None = request.config.getoption("--rinzler-known")
+    named: str | None = request.config.getoption("--rinzler-known", None)
     backend = subject.offer.info.name
     if named is not None:
         return read_known(Path(named), backend)
@@ -120,7 +122,7 @@ def test_known_failures_are_true(
     conformance_score: Score,
 ) -> None:
     """Each excuses something: it fails where it passes by now, and where its id means nothing."""
-    listed = all_checks(request.config)
+    listed = all_checks(request.config, request.module)
     missing = with_known(listed, known_failures)[len(listed) :]  # generated ones, by number
     for _ in run(subject, missing, conformance_score, known_failures):
         pass
