@@ -10,10 +10,12 @@ import pytest
 
 from rinzler.cli import check as command
 from rinzler.cli.check import print_failures, tier_line
-from rinzler.conformance import certified
+from rinzler.conformance import certified, perf
 from rinzler.conformance.certified import certificate, identity, keep, summary
+from rinzler.conformance.run import Known
 from rinzler.conformance.runner import Score, Tally
 from rinzler.conformance.tiers import NAMES
+from rinzler.ops import OPS
 
 
 @pytest.fixture(autouse=True)
@@ -119,9 +121,6 @@ def test_support_lists_every_op_and_what_to_write_next(shell) -> None:
 
 
 def test_perf_has_a_row_for_each_op(shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rinzler.conformance import perf
-    from rinzler.ops import OPS
-
     assert {case.op for case in perf.CASES} == set(OPS)
     some = tuple(case for case in perf.CASES if case.op in ("add", "softmax", "add_rows"))
     monkeypatch.setattr(perf, "CASES", some)
@@ -138,6 +137,21 @@ def test_perf_has_a_row_for_each_op(shell, monkeypatch: pytest.MonkeyPatch) -> N
     assert softmax["kernel"] > 0
     assert softmax["default"] > 0
     assert softmax["flops"] == 8 * 1024 * 256
+    assert next(row for row in rows if row["op"] == "add_rows")["nbytes"] == 8 * 1024 * 256
+
+
+def test_the_work_of_an_op_is_that_of_its_operands() -> None:
+    """Also of those whose outputs, read as well as written, come before their inputs."""
+    wide = 4 * 1024 * 256  # bytes of the largest operand but for those of layers
+    for case in perf.CASES:
+        row = OPS[case.op]
+        if row.cost is None:
+            continue
+        ins, reads = case.data("float32")
+        hosts = [*(reads[index] for index in row.updates), *ins]
+        specs = [None if host is None else Known(host) for host in hosts]
+        _, nbytes = row.cost(specs, case.attrs_for("float32"))
+        assert wide / 16 <= nbytes <= 16 * wide, (case.op, nbytes / wide)
 
 
 # --- what is printed ---------------------------------------------------------------------------

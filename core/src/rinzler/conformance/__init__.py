@@ -3,8 +3,13 @@
 | file | what it holds |
 | --- | --- |
 | `case.py`, `cases.py`, `table/` | the case table: calls of every op, by stable ids |
+| `drawn/` | generated cases of every op, by stable ids as well |
 | `bounded.py`, `reference/`, `oracle.py` | float64 answers, a bound on each element, the judge |
 | `fences.py`, `run.py` | running a case on a device, inside of fences |
+| `check.py`, `subject.py`, `tiers/` | the one list of checks, and what they look at |
+| `runner.py`, `known.py`, `report.py`, `certified.py` | the score, what is excused, what is kept |
+| `suite.py`, `options.py`, `neighbour.py` | pytest's door; processes that look at a plugin |
+| `support.py`, `perf.py` | which kernels there are, how fast they run |
 | `altered.py` | a backend with kernels left out or replaced, to test tests |
 
 Core proves its gradient formulas once, in float64 (`core/tests/test_ops_gradients.py`); a backend
