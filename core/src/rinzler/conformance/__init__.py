@@ -10,6 +10,8 @@
 | `runner.py`, `known.py`, `report.py`, `certified.py` | the score, what is excused, what is kept |
 | `suite.py`, `options.py`, `neighbour.py` | pytest's door; processes that look at a plugin |
 | `support.py`, `perf.py` | which kernels there are, how fast they run |
+| `generation.py` | logits with caches and without, for a backend's own tests |
+| `handbook.py`, `record.py` | programs: the protocol's reference; the curve that `train` follows |
 | `altered.py` | a backend with kernels left out or replaced, to test tests |
 
 Core proves its gradient formulas once, in float64 (`core/tests/test_ops_gradients.py`); a backend
