@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from rinzler.conformance.altered import Altered
 from rinzler.conformance.cases import cases_of
 from rinzler.conformance.check import Check, Outcome, outcome_of
-from rinzler.conformance.known import Known, known_beside, read_known
+from rinzler.conformance.known import Known
 from rinzler.conformance.record import text_of
 from rinzler.conformance.run import Result, run_case, worst_ratios
 from rinzler.conformance.runner import Score, run, settle, with_known
@@ -159,55 +158,6 @@ def test_an_entry_that_means_nothing_is_told_where_all_was_run(good: Subject) ->
 def test_an_entry_may_name_a_generated_case_beyond_those_that_run() -> None:
     listed = with_known(checks(["kernels"], 44), (Known("kernels/less/gen-9999", "why"),))
     assert listed[-1].id == "kernels/less/gen-9999"
-
-
-# --- conformance.toml --------------------------------------------------------------------------
-
-GOOD = """
-backend = "torch"
-[[known]]
-id = "kernels/less/extremes"
-reason = "NaN"
-link = "https://example.org/7"
-"""
-
-
-def test_reading_known_failures(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").touch()
-    path = tmp_path / "conformance.toml"
-    path.write_text(GOOD, encoding="utf-8")
-    wanted = (Known("kernels/less/extremes", "NaN", "https://example.org/7"),)
-    assert read_known(path, "torch") == wanted
-    below = tmp_path / "tests" / "deep"
-    below.mkdir(parents=True)
-    assert known_beside(below, "torch") == wanted
-    assert known_beside(below, "numpy") == ()  # it lists those of another
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("backend = 'numpy'", "lists failures of backend 'numpy', not of 'torch'"),
-        ("backend = ", "cannot be read: "),
-        ("backend = 'torch'\nskip = 1", r"expected backend = NAME and \[\[known\]\] tables"),
-        (
-            "backend = 'torch'\n[[known]]\nid = 'exp/7'",
-            "entry 1: reason is None, expected some words: a failure that nobody has explained",
-        ),
-        ("backend = 'torch'\n[[known]]\nid = ' '\nreason = 'x'", "entry 1: id is ' ', expected"),
-        ("backend = 'torch'\n[[known]]\nwhy = 'x'", "entry 1: expected the keys id, reason, link"),
-    ],
-)
-def test_a_list_that_is_wrong(text: str, words: str, tmp_path: Path) -> None:
-    path = tmp_path / "conformance.toml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=words):
-        read_known(path, "torch")
-
-
-def test_a_list_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no file .*gone.toml with known failures"):
-        read_known(tmp_path / "gone.toml", "torch")
 
 
 # --- cases and what they say --------------------------------------------------------------------

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import bugs_in_fused
 import bugs_in_kernels
-import bugs_in_wholes
+import bugs_in_programs
+import bugs_in_storage
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from rinzler.conformance.tiers import NAMES, checks
 from rinzler.ops import OPS, Backend
 from rinzler.plugins import open_device
 
+WHOLES = [*bugs_in_storage.BUGS, *bugs_in_programs.BUGS]
 KERNELS = [*bugs_in_kernels.BUGS, *bugs_in_fused.BUGS]
 ALL = list(checks([name for name in NAMES if name != "plugin"], cases=1100))
 SAMPLE = 9  # one of so many checks of the tiers that must not notice
@@ -61,7 +63,7 @@ def test_bugs_in_kernels(count: Callable[..., None]) -> None:
 @pytest.mark.promise("backends that are wrong as a whole, though each kernel is right", at_least=20)
 def test_bugs_in_wholes(count: Callable[..., None]) -> None:
     """The tier that is there for a bug sees it, with the words that say what is wrong."""
-    for make, tier, words in bugs_in_wholes.BUGS:
+    for make, tier, words in WHOLES:
         of_tier = [check for check in ALL if check.tier == tier]
         seen = any(words in line for line in said(make(), of_tier))
         assert seen, f"{make.__name__}: {list(said(make(), of_tier))[:5]}"
@@ -78,7 +80,7 @@ TIERS_BEFORE = {
 @pytest.mark.promise("of these, the ones that no other tier sees", at_least=11)
 def test_no_tier_is_idle(count: Callable[..., None]) -> None:
     """Without the tier the bug would have passed: the other tiers are silent, in a sample."""
-    for make, tier, _ in bugs_in_wholes.BUGS:
+    for make, tier, _ in WHOLES:
         if tier in TIERS_BEFORE:
             others = [check for check in ALL if check.tier in TIERS_BEFORE[tier]][::SAMPLE]
             assert list(said(make(), others)) == [], make.__name__

@@ -1,6 +1,6 @@
 """Planted bugs in fused kernels, each with words that the kit has to say of it.
 
-Read next: `bugs_in_wholes.py`.
+Read next: `planted.py`.
 """
 
 from __future__ import annotations

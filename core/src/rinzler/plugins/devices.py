@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rinzler.errors import BackendError, PluginError
 from rinzler.plugins.loading import PLUGIN_ERRORS, one_line, plugin_code, resolve
+from rinzler.plugins.messages import offer_unusable
 from rinzler.plugins.model import Offer
 from rinzler.plugins.records import BackendInfo
 
@@ -21,6 +22,16 @@ def expect_numbered(offer: Offer[BackendInfo], number: int) -> None:
             f'backend "{offer.info.name}" ({offer.plugin}) has no devices to choose from: ask for '
             f'"{offer.info.name}", without the {number}'
         )
+
+
+def expect_usable(offer: Offer[BackendInfo], number: int | None, source: str) -> None:
+    """BackendError where an offer may not be opened; `source` says where its name came from."""
+    states = ["ready", "open", "failed"]
+    if number is not None:
+        expect_numbered(offer, number)
+        states.append("unavailable")  # by itself; a device that is named may be fine
+    if offer.status.state not in states:
+        raise offer_unusable(source, offer)
 
 
 def devices_of(offer: Offer[BackendInfo]) -> Sequence[str]:

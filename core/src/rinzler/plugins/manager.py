@@ -23,7 +23,7 @@ from rinzler.errors import BackendError, PluginError
 from rinzler.plugins import messages
 from rinzler.plugins.checks import check
 from rinzler.plugins.describe import describe, new_manager
-from rinzler.plugins.devices import devices_of, expect_numbered
+from rinzler.plugins.devices import devices_of, expect_usable
 from rinzler.plugins.discovery import find_plugins, same_distribution
 from rinzler.plugins.loading import one_line
 from rinzler.plugins.model import Offer, Plugin, PluginReport, report_offer, report_plugin
@@ -77,12 +77,7 @@ class Plugins:
         """
         plain, number = split_device(name)
         offer: Offer[BackendInfo] = self.find("backend", plain, source)
-        states = ["ready", "open", "failed"]
-        if number is not None:
-            expect_numbered(offer, number)
-            states.append("unavailable")  # by itself; a device that is named may be fine
-        if offer.status.state not in states:
-            raise messages.offer_unusable(source, offer)
+        expect_usable(offer, number, source)
         return offer, number
 
     def list_devices(self, name: str) -> list[str]:

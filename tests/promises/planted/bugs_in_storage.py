@@ -1,8 +1,7 @@
-"""Planted bugs that no kernel shows by itself: in storage, in `compile`, in what is kept between
-calls.
+"""Planted bugs that no kernel shows by itself: in storage, and in what is kept between calls.
 
 Each is a numpy backend that gives right answers to one call on fresh operands, and the tier that
-has to see it. Read next: `../test_planted_bugs.py`.
+has to see it. Read next: `bugs_in_programs.py`.
 """
 
 from __future__ import annotations
@@ -11,22 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from planted import GOOD, Kernel, Planted
 
-from rinzler.conformance.altered import Altered
 from rinzler.ops import Backend
-from rinzler.ops.tape import Tape, looped
-from rinzler.plugins import open_device
-
-GOOD = open_device("numpy").backend
-Kernel = Callable[..., None]
-
-
-class Planted(Altered):
-    """The numpy backend, to be spoiled."""
-
-    def __init__(self, **replaced: Kernel) -> None:
-        super().__init__(GOOD, replaced=replaced)
-
 
 # --- storage ----------------------------------------------------------------------------------
 
@@ -200,67 +186,6 @@ def matmul_splits_by_turns() -> Backend:
     return Planted(matmul=matmul)
 
 
-# --- compile ----------------------------------------------------------------------------------
-
-
-class DropsTheLastCall(Planted):
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        return looped(tape[:-1] if len(tape) > 1 else tape)
-
-
-class DropsHostCalls(Planted):
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        return looped(tuple(call for call in tape if not call.host))
-
-
-class RunsTheTapeTwice(Planted):
-    """Harmless for what only writes, wrong for what adds to its output."""
-
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        return looped(tape + tape)
-
-
-class SwapsTwoCalls(Planted):
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        half = len(tape) // 2
-        return looped((*tape[:half], *reversed(tape[half : half + 2]), *tape[half + 2 :]))
-
-
-class FreezesItsInputs(Planted):
-    """Memory that the tape only reads is copied when it is compiled, as constants would be."""
-
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        written = {extent.buffer for call in tape for extent in call.writes}
-        frozen = []
-        for call in tape:
-            held = iter([extent.buffer not in written for extent in call.reads])
-            ins = [x if x is None or not next(held) else x.copy() for x in call.ins]
-            outs = call.outs
-            frozen.append((call, outs, ins))
-        return lambda: [  # type: ignore[return-value]
-            call.kernel(*outs, *ins, **call.attrs) for call, outs, ins in frozen
-        ]
-
-
-class TakesAnothersProgram(Planted):
-    """Programs are kept by their ops alone: two steps of the same ops share the first one's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.programs: dict[tuple[str, ...], Callable[[], None]] = {}
-
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        return self.programs.setdefault(tuple(call.op for call in tape), looped(tape))
-
-
-class RunsOnlyOnce(Planted):
-    """A command buffer that was handed in is not handed in again."""
-
-    def compile(self, tape: Tape) -> Callable[[], None]:
-        whole, left = looped(tape), [1]
-        return lambda: whole() if left and left.pop() else None
-
-
 # --- sizes that only a model has --------------------------------------------------------------
 
 
@@ -289,12 +214,5 @@ BUGS: list[tuple[Callable[[], Backend], str, str]] = [
     (sum_rows_in_any_order, "determinism", "gives other bits than the first"),
     (add_rows_in_any_order, "determinism", "gives other bits than the first"),
     (matmul_splits_by_turns, "determinism", "gives other bits than the first"),
-    (DropsTheLastCall, "capture", "gpt"),
-    (DropsHostCalls, "capture", "random_uniform"),
-    (RunsTheTapeTwice, "capture", "replayed, differs from the eager one"),
-    (SwapsTwoCalls, "capture", "gpt"),
-    (FreezesItsInputs, "capture", "replayed, differs from the eager one"),
-    (TakesAnothersProgram, "capture", "replayed, differs from the eager one"),
-    (RunsOnlyOnce, "capture", "replayed, differs from the eager one"),
     (matmul_wrong_where_a_model_is, "train", "norm of step 2 is"),
 ]
