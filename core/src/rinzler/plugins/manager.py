@@ -71,10 +71,7 @@ class Plugins:
             return self._devices[name]
 
     def usable(self, name: str, source: str = "") -> tuple[Offer[BackendInfo], int | None]:
-        """The offer that a name means, which may be opened, and the number of its device.
-
-        Raises BackendError where its state does not allow that.
-        """
+        """What a name means, and the number of its device. BackendError if it may not be opened."""
         plain, number = split_device(name)
         offer: Offer[BackendInfo] = self.find("backend", plain, source)
         expect_usable(offer, number, source)
