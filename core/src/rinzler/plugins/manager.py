@@ -59,6 +59,13 @@ class Plugins:
                 self._begun.add(plugin)
                 describe(plugin, self._pluggy)
 
+    def keep_out(self, plugin: Plugin, reason: str, mend: str) -> None:
+        """Import nothing of a plugin that is known to do harm (`probing.py`)."""
+        with self._lock:
+            if plugin not in self._begun:
+                self._begun.add(plugin)
+                plugin.status.become("broken", reason, mend)
+
     def open_backend(self, name: str, source: str = "") -> Device:
         """The device of "NAME", "DISTRIBUTION:NAME" or "NAME:N"; `source`: where that came from.
 

@@ -1,0 +1,169 @@
+"""What a plugin does is tried in a process of its own first, and the verdict is kept.
+
+A plugin is a stranger's code, and some of it does not raise an error but hangs, or takes the whole
+process along. So before a command lets plugins in, each that nobody has tried yet is described and
+opened in a subprocess with a time limit, and the verdict is kept (`verdicts.py`). `rinzler backends
+--probe` tries all of them again.
+
+Leaves out: the library, which imports what it is told to. Read next: `verdicts.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from rinzler.plugins.model import Plugin, PluginReport, report_plugin
+from rinzler.plugins.verdicts import NO_MATTER, Verdict, keep, kept
+
+SECONDS = "RINZLER_PROBE_SECONDS"
+LIMIT = 30.0  # seconds
+AT_ONCE = 4
+
+
+def verdicts(
+    plugins: Sequence[Plugin], again: bool = False, facts: bool = False
+) -> dict[Plugin, Verdict]:
+    """A verdict for each of these plugins, those that are blocked left out.
+
+    Kept ones are believed unless `again` or `facts` asks for new ones.
+    """
+    asked = [plugin for plugin in plugins if plugin.status.state != "blocked"]
+    found = {} if again or facts else {each: verdict for each in asked if (verdict := kept(each))}
+    missing = [plugin for plugin in asked if plugin not in found]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found.update(zip(missing, pool.map(lambda each: _tried(each, facts), missing), strict=True))
+    return found
+
+
+def reports_of(verdicts: Mapping[Plugin, Verdict], plugins: Sequence[Plugin]) -> list[PluginReport]:
+    """A report per offer and listener, as `Plugins.reports` has them, without importing any."""
+    reports = []
+    for plugin in plugins:
+        verdict = verdicts.get(plugin)
+        if verdict is None:
+            reports.append(report_plugin(plugin, "plugin", plugin.status, ""))
+            continue
+        reports += [_of_another_process(record) for record in verdict.reports]
+        if verdict.harm:
+            status = replace(plugin.status)
+            status.become("broken", verdict.harm, _mend(plugin))
+            reports.append(report_plugin(plugin, "plugin", status, ""))
+    order = ("backend", "corpus", "tokenizer", "options", "events", "plugin")
+    reports.sort(key=lambda r: (order.index(r.kind), -(r.priority or 0), r.name))
+    return _contested(reports)
+
+
+def harmful(plugins: Sequence[Plugin]) -> dict[Plugin, tuple[str, str]]:
+    """Those that must not be imported: why, and what to do about it."""
+    found = verdicts(plugins)
+    return {each: (found[each].harm, _mend(each)) for each in found if found[each].harm}
+
+
+def _mend(plugin: Plugin) -> str:
+    return (
+        f"pip install --upgrade {plugin.distribution}, or keep it out: "
+        f"RINZLER_BLOCK={plugin.name}. Try it again: rinzler backends --probe"
+    )
+
+
+def _of_another_process(record: dict[str, Any]) -> PluginReport:
+    """Open there is ready here."""
+    state = "ready" if record["state"] == "open" else record["state"]
+    return PluginReport(**{**record, "state": state, "error": None})
+
+
+def _contested(reports: Sequence[PluginReport]) -> list[PluginReport]:
+    """Names that two plugins have mean neither of them."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for report in reports:
+        owners.setdefault((report.kind, report.name), set()).add(
+            f"{report.distribution} {report.version}".strip()
+        )
+    return [_clashing(report, owners[report.kind, report.name]) for report in reports]
+
+
+def _clashing(report: PluginReport, owners: set[str]) -> PluginReport:
+    own = f"{report.distribution} {report.version}".strip()
+    others = sorted(owners - {own})
+    if report.kind not in ("backend", "corpus", "tokenizer") or not others:
+        return report
+    if report.state != "ready":
+        return report
+    full = f"{report.distribution}:{report.name}"
+    reason = f'the name is also that of {", ".join(others)}; ask for it as "{full}"'
+    return replace(report, state="duplicate", reason=reason)
+
+
+# --- trying -----------------------------------------------------------------------------------
+
+
+def _tried(plugin: Plugin, facts: bool) -> Verdict:
+    """Run the prober, and keep what it says."""
+    flags = ["--facts"] if facts else []
+    command = [sys.executable, "-P", "-m", "rinzler.plugins.prober"]
+    words = [*command, plugin.distribution, plugin.name, *flags]
+    limit = float(os.environ.get(SECONDS) or LIMIT)
+    try:
+        done = subprocess.run(
+            words, capture_output=True, timeout=limit, env=_environment(), check=False
+        )
+    except subprocess.TimeoutExpired as late:
+        stage = _stage(late.stdout or b"")
+        verdict = Verdict(harm=f"it hangs when it {stage}: no answer within {limit:g} s")
+    except OSError as error:  # no process can be started: then nothing is known, and nothing kept
+        return Verdict(reports=(_unknown(plugin, f"it could not be tried: {error}"),))
+    else:
+        verdict = _read(plugin, done.returncode, done.stdout, done.stderr)
+    keep(plugin, verdict)
+    return verdict
+
+
+def _environment() -> dict[str, str]:
+    """This process' own, with its path: what is found here has to be found there."""
+    kept = {name: value for name, value in os.environ.items() if name not in NO_MATTER}
+    return kept | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+
+
+def _read(plugin: Plugin, code: int, out: bytes, err: bytes) -> Verdict:
+    for record in _records(out):
+        if "reports" in record:
+            return Verdict(tuple(record["reports"]), record["devices"], record["facts"])
+    words = err.decode("utf-8", "replace").strip().splitlines()
+    last = f": {words[-1].strip()[:200]}" if words else ""
+    return Verdict(harm=f"its process ended ({_ending(code)}) when it {_stage(out)}{last}")
+
+
+def _ending(code: int) -> str:
+    with suppress(ValueError):
+        if code < 0:
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _records(out: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in out.decode("utf-8", "replace").splitlines():
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return [record for record in found if isinstance(record, dict)]
+
+
+def _stage(out: bytes) -> str:
+    stages = [str(record["stage"]) for record in _records(out) if "stage" in record]
+    return stages[-1] if stages else "is looked for"
+
+
+def _unknown(plugin: Plugin, reason: str) -> dict[str, Any]:
+    status = replace(plugin.status)
+    status.become("found", reason)
+    report = report_plugin(plugin, "plugin", status, "")
+    return {name: value for name, value in vars(report).items() if name != "error"}
