@@ -18,7 +18,7 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certified, "folder", lambda: tmp_path / "kept")
 
 
-WHO = identity("rinzler-torch", "1.0", "torch", "a device")
+WHO = identity("rinzler-torch", "1.0", "torch", "a device", (1, 0))
 
 
 def report(**fields: Any) -> dict[str, Any]:

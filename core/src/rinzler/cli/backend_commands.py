@@ -24,6 +24,9 @@ def backends(
         Parameter(group=OUTPUT, alias="-v", negative="", help="what it found here, and tracebacks"),
     ] = False,
     json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON array")] = False,
+    probe: Annotated[
+        bool, Parameter(group=RUN, negative="", help="try each again, in a process of its own")
+    ] = False,
 ) -> int:
     """List every backend and plugin, its state, and why it is in it.
 
@@ -32,7 +35,7 @@ def backends(
     """
     from rinzler.cli.listing import list_backends
 
-    return list_backends(name, verbose, json)
+    return list_backends(name, verbose, json, probe)
 
 
 def doctor(

@@ -13,14 +13,17 @@ import difflib
 import json as json_module
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from typing import TYPE_CHECKING
 
 from rinzler.cli.facts import lines_of
 from rinzler.cli.table import coloured, columns
 from rinzler.errors import BackendError
-from rinzler.ops import Fact
-from rinzler.plugins import PluginReport
+from rinzler.plugins.model import PluginReport
 
-FactsByPlugin = Mapping[tuple[str, str], Sequence[Fact]]
+if TYPE_CHECKING:
+    from rinzler.ops import Fact
+
+FactsByPlugin = Mapping[tuple[str, str], Sequence["Fact"]]
 Certificates = Mapping[tuple[str, str], str]
 
 COLUMNS = ("NAME", "KIND", "STATE", "VERSION", "DISTRIBUTION", "PRIORITY", "REASON")

@@ -2,11 +2,11 @@
 
     rinzler    rinzler-core 0.1.0, rinzler-numba 0.1.0
     python     CPython 3.11.7 on Linux x86_64, numpy 2.4.6
-    numba      open: compiled for this CPU: float32 on all cores
+    numba      ready: compiled for this CPU: float32 on all cores
                threads    2 of 2, started by tbb
     1 thing needs attention
 
-Opens every backend that says it is ready, as `rinzler backends` does. Core knows no backend: what
+Tries every plugin anew, as `rinzler backends --probe` does. Core knows no backend: what
 is said of one, it says itself (`Backend.facts`).
 Leaves out: measuring. Read next: `facts.py`, then `warmup.py`.
 """
@@ -22,29 +22,36 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rinzler.cli.facts import facts_of, lines_of
+from rinzler.cli.facts import lines_of
+from rinzler.cli.listing import WAITING, facts_by_plugin
+from rinzler.cli.streams import say_if_slow
 from rinzler.cli.words import plural, size
 from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK
 from rinzler.ops import Fact
 from rinzler.plugins import PluginReport
 
-FINE = ("open", "ready", "blocked")  # states of which there is nothing to mend
+FINE = ("ready", "blocked")  # states of which there is nothing to mend
 INDENT = " " * 11
 
 
 def examine(json: bool) -> int:
     """Print what was found; the exit code says whether any backend can be used."""
     from rinzler.plugins import plugins
+    from rinzler.plugins.probing import reports_of, verdicts
 
-    reports = plugins().reports()
-    told = [(report, facts_of(report)) for report in reports]
+    found = plugins().found
+    with say_if_slow(WAITING):
+        tried = verdicts(found, facts=True)
+    reports = reports_of(tried, found)
+    facts = facts_by_plugin(tried)
+    told = [(each, facts.get((each.distribution, each.name), [])) for each in reports]
     machine = machine_facts()
     if json:
         sys.stdout.write(json_module.dumps(_plain(machine, told), indent=2) + "\n")
     else:
         sys.stdout.write(render(machine, told))
-    opened = any(report.kind == "backend" and report.state == "open" for report in reports)
-    return EXIT_OK if opened else EXIT_ENVIRONMENT
+    usable = any(report.kind == "backend" and report.state == "ready" for report in reports)
+    return EXIT_OK if usable else EXIT_ENVIRONMENT
 
 
 def machine_facts() -> list[Fact]:

@@ -1,6 +1,7 @@
-"""`rinzler backends`: ask the plugins, and print what `backends.py` makes of it.
+"""`rinzler backends`: what became of each plugin in a process of its own, as `backends.py` has it.
 
-Opens every backend that says it is ready, for a device that cannot be opened is not ready.
+Imports none of them: a listing must work where a plugin does not. A backend was opened there, for
+a device that cannot be opened is not ready.
 Read next: `backends.py`.
 """
 
@@ -8,36 +9,37 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rinzler.cli.backends import render_backends
+from rinzler.cli.streams import say_if_slow
 from rinzler.errors import EXIT_OK
+from rinzler.plugins import plugins
+from rinzler.plugins.model import Plugin
+from rinzler.plugins.probing import reports_of, verdicts
 from rinzler.plugins.records import split_device
+from rinzler.plugins.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from rinzler.plugins import PluginReport
+    from rinzler.ops import Fact
+
+WAITING = "trying each plugin in a process of its own; the verdicts are kept"
 
 
-def list_backends(name: str | None, verbose: bool, json: bool) -> int:
-    """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError."""
-    from rinzler.plugins import plugins
-
+def list_backends(name: str | None, verbose: bool, json: bool, probe: bool) -> int:
+    """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError, PluginError."""
     number = None
     if name is not None:
         plain, number = split_device(name)
         if number is not None:
             plugins().open_backend(name)
             name = plain
-    reports = plugins().reports()
-    facts = {}
-    if verbose:
-        from rinzler.cli.facts import facts_of
-
-        facts = {
-            (each.distribution, each.name): facts_of(each, number)
-            for each in reports
-            if name in (None, each.name, each.distribution, f"{each.distribution}:{each.name}")
-        }
+    found = plugins().found
+    with say_if_slow(WAITING):
+        tried = verdicts(found, again=probe, facts=verbose, number=number)
+    reports = reports_of(tried, found)
+    plugins().check_strict(reports)
     text = render_backends(
         reports,
         json=json,
@@ -45,23 +47,32 @@ def list_backends(name: str | None, verbose: bool, json: bool) -> int:
         name=name,
         terminal=sys.stdout.isatty(),
         width=shutil.get_terminal_size().columns,
-        facts=facts,
-        certificates={
-            (each.distribution, each.name): certificate_of(each)
-            for each in reports
-            if each.kind == "backend" and each.state == "open"
-        },
+        facts=facts_by_plugin(tried) if verbose else None,
+        certificates=certificates(tried),
     )
     sys.stdout.write(text)
     return EXIT_OK
 
 
-def certificate_of(report: PluginReport) -> str:
-    """What the conformance kit said of a backend that is open here; empty where it never ran."""
-    from rinzler.conformance.certified import certificate, identity, summary
-    from rinzler.plugins import open_device
+def facts_by_plugin(tried: Mapping[Plugin, Verdict]) -> dict[tuple[str, str], list[Fact]]:
+    """What each backend said of itself, by (distribution, name)."""
+    from rinzler.ops import Fact
 
-    name = f"{report.distribution}:{report.name}"
-    device = open_device(name).backend.caps.device_text
-    found = certificate(identity(report.distribution, report.version, report.name, device))
-    return summary(found) if found else ""
+    return {
+        (plugin.distribution, name): [Fact(**fact) for fact in facts]
+        for plugin, verdict in tried.items()
+        for name, facts in verdict.facts.items()
+    }
+
+
+def certificates(tried: Mapping[Plugin, Verdict]) -> dict[tuple[str, str], str]:
+    """What the conformance kit said of each backend that opened; empty where it never ran."""
+    from rinzler.conformance.certified import certificate, identity, summary
+
+    found = {}
+    for plugin, verdict in tried.items():
+        for name, device in verdict.devices.items():
+            who = identity(plugin.distribution, plugin.version, name, device, verdict.protocol)
+            held = certificate(who)
+            found[plugin.distribution, name] = summary(held) if held else ""
+    return found

@@ -17,7 +17,14 @@ from importlib import import_module
 from pathlib import Path
 
 from rinzler.cli.signals import LeaveNow
-from rinzler.cli.streams import EXIT_BROKEN_PIPE, drop_stdout, is_closed_pipe, say, speak_utf8
+from rinzler.cli.streams import (
+    EXIT_BROKEN_PIPE,
+    drop_stdout,
+    is_closed_pipe,
+    say,
+    say_if_slow,
+    speak_utf8,
+)
 from rinzler.errors import (
     EXIT_INTERRUPTED,
     EXIT_OK,
@@ -48,6 +55,8 @@ MODULES = {  # of commands that do not stand in `commands.py`
     **dict.fromkeys(("runs", "convert"), "rinzler.cli.run_commands"),
     **dict.fromkeys(BACKEND_COMMANDS, "rinzler.cli.backend_commands"),
 }
+LISTINGS = ("backends", "doctor")  # commands that import no plugin, whatever becomes of it
+TRYING = "trying new plugins in processes of their own; the verdicts are kept"
 LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too
 
 
@@ -95,6 +104,17 @@ def command_of(name: str) -> Callable[..., int]:
     return command
 
 
+def keep_out_what_harms() -> None:
+    """Let no plugin into this process that hangs, or ends it; each is tried elsewhere, once."""
+    from rinzler.plugins import plugins
+    from rinzler.plugins.probing import harmful
+
+    known = plugins()
+    with say_if_slow(TRYING):
+        for plugin, (reason, mend) in harmful(known.found).items():
+            known.keep_out(plugin, reason, mend)
+
+
 def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     from rinzler.cli import parsing
 
@@ -102,6 +122,8 @@ def _run(program: str, name: str, tokens: Sequence[str]) -> int:
     if "--version" in options:
         sys.stdout.write(_version())
         return EXIT_OK
+    if name not in LISTINGS:
+        keep_out_what_harms()
     command = command_of(name)
     hints: dict[str, parsing.WhyUnknown] = {}
     if name in LAYERED:

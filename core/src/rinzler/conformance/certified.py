@@ -10,26 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rinzler import __version__
 from rinzler.files import FILES, ReplaceError, replace_file
-from rinzler.ops import PROTOCOL
 
 FORMAT = 1
 
 
-def identity(distribution: str, version: str, name: str, device: str) -> dict[str, Any]:
+def identity(
+    distribution: str, version: str, name: str, device: str, protocol: Sequence[int]
+) -> dict[str, Any]:
     """What a certificate holds for: another of any of these is another backend."""
     return {
         "distribution": distribution,
         "version": version,
         "backend": name,
         "device": device,
-        "protocol": list(PROTOCOL),
+        "protocol": list(protocol),
         "core": __version__,
     }
 

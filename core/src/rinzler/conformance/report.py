@@ -17,13 +17,14 @@ from rinzler.conformance.certified import FORMAT, identity
 from rinzler.conformance.runner import Score
 from rinzler.conformance.subject import Subject
 from rinzler.conformance.tiers import CASES, NAMES
+from rinzler.ops import PROTOCOL
 
 
 def identity_of(subject: Subject) -> dict[str, Any]:
     """Raises PluginError for a subject that no plugin offers."""
     plugin = subject.offer.plugin
     device = subject.backend.caps.device_text
-    return identity(plugin.distribution, plugin.version, subject.offer.info.name, device)
+    return identity(plugin.distribution, plugin.version, subject.offer.info.name, device, PROTOCOL)
 
 
 def report_of(subject: Subject, score: Score, complete: bool) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from rinzler.plugins.discovery import ONLY
 from rinzler.plugins.model import Plugin, PluginReport, report_plugin
-from rinzler.plugins.verdicts import NO_MATTER, Verdict, keep, kept
+from rinzler.plugins.verdicts import FACTS, NO_MATTER, Verdict, keep, kept, plain
 
 SECONDS = "RINZLER_PROBE_SECONDS"
 LIMIT = 30.0  # seconds
@@ -30,17 +31,23 @@ AT_ONCE = 4
 
 
 def verdicts(
-    plugins: Sequence[Plugin], again: bool = False, facts: bool = False
+    plugins: Sequence[Plugin], again: bool = False, facts: bool = False, number: int | None = None
 ) -> dict[Plugin, Verdict]:
     """A verdict for each of these plugins, those that are blocked left out.
 
-    Kept ones are believed unless `again` or `facts` asks for new ones.
+    Kept ones are believed unless `again`, or `facts`, asks for new ones; `number` is that of the
+    device to tell of.
     """
     asked = [plugin for plugin in plugins if plugin.status.state != "blocked"]
-    found = {} if again or facts else {each: verdict for each in asked if (verdict := kept(each))}
+    found: dict[Plugin, Verdict] = {}
+    if not (again or facts):
+        found = {each: verdict for each in asked if (verdict := kept(each))}
     missing = [plugin for plugin in asked if plugin not in found]
+    words = [FACTS] if facts else []
+    words += [] if number is None else [str(number)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found.update(zip(missing, pool.map(lambda each: _tried(each, facts), missing), strict=True))
+        tried = pool.map(lambda plugin: _tried(plugin, words), missing)
+        found.update(zip(missing, tried, strict=True))
     return found
 
 
@@ -106,15 +113,13 @@ def _clashing(report: PluginReport, owners: set[str]) -> PluginReport:
 # --- trying -----------------------------------------------------------------------------------
 
 
-def _tried(plugin: Plugin, facts: bool) -> Verdict:
+def _tried(plugin: Plugin, words: Sequence[str]) -> Verdict:
     """Run the prober, and keep what it says."""
-    flags = ["--facts"] if facts else []
-    command = [sys.executable, "-P", "-m", "rinzler.plugins.prober"]
-    words = [*command, plugin.distribution, plugin.name, *flags]
     limit = float(os.environ.get(SECONDS) or LIMIT)
+    command = [sys.executable, "-P", "-m", "rinzler.plugins.prober", *words]
     try:
         done = subprocess.run(
-            words, capture_output=True, timeout=limit, env=_environment(), check=False
+            command, capture_output=True, timeout=limit, env=_environment(plugin), check=False
         )
     except subprocess.TimeoutExpired as late:
         stage = _stage(late.stdout or b"")
@@ -122,21 +127,22 @@ def _tried(plugin: Plugin, facts: bool) -> Verdict:
     except OSError as error:  # no process can be started: then nothing is known, and nothing kept
         return Verdict(reports=(_unknown(plugin, f"it could not be tried: {error}"),))
     else:
-        verdict = _read(plugin, done.returncode, done.stdout, done.stderr)
+        verdict = _read(done.returncode, done.stdout, done.stderr)
     keep(plugin, verdict)
     return verdict
 
 
-def _environment() -> dict[str, str]:
-    """This process' own, with its path: what is found here has to be found there."""
-    kept = {name: value for name, value in os.environ.items() if name not in NO_MATTER}
-    return kept | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+def _environment(plugin: Plugin) -> dict[str, str]:
+    """This process' own, with its path: what is found here has to be found there, alone."""
+    names = {name: value for name, value in os.environ.items() if name not in NO_MATTER}
+    path = os.pathsep.join(each for each in sys.path if each)
+    return names | {"PYTHONPATH": path, ONLY: f"{plugin.distribution}:{plugin.name}"}
 
 
-def _read(plugin: Plugin, code: int, out: bytes, err: bytes) -> Verdict:
+def _read(code: int, out: bytes, err: bytes) -> Verdict:
     for record in _records(out):
         if "reports" in record:
-            return Verdict(tuple(record["reports"]), record["devices"], record["facts"])
+            return Verdict.of(record)
     words = err.decode("utf-8", "replace").strip().splitlines()
     last = f": {words[-1].strip()[:200]}" if words else ""
     return Verdict(harm=f"its process ended ({_ending(code)}) when it {_stage(out)}{last}")
@@ -165,5 +171,4 @@ def _stage(out: bytes) -> str:
 def _unknown(plugin: Plugin, reason: str) -> dict[str, Any]:
     status = replace(plugin.status)
     status.become("found", reason)
-    report = report_plugin(plugin, "plugin", status, "")
-    return {name: value for name, value in vars(report).items() if name != "error"}
+    return plain(report_plugin(plugin, "plugin", status, ""))

@@ -25,6 +25,7 @@ from rinzler.plugins.model import Plugin, PluginReport
 FOLDER = "RINZLER_PLUGIN_CACHE"
 AGAIN = 3600.0  # seconds after which what did not work, but did no harm, is tried again
 FORMAT = 1
+FACTS = "--facts"  # what asks the prober for them
 # They decide which plugins are asked, and not what one of them answers.
 NO_MATTER = ("RINZLER_BLOCK", "RINZLER_PLUGINS", "RINZLER_STRICT_PLUGINS", "RINZLER_BACKEND")
 
@@ -36,11 +37,30 @@ class Verdict:
     reports: tuple[dict[str, Any], ...] = ()  # as JSON: see `PluginReport`
     devices: Mapping[str, str] = field(default_factory=dict)  # of each backend that opened
     facts: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    protocol: tuple[int, ...] = ()  # of core there
     harm: str = ""  # how it hung, or ended the process; then it must not be imported
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Verdict:
+        """Out of JSON. Raises KeyError or TypeError for what is none."""
+        for report in record["reports"]:
+            PluginReport(**report, error=None)
+        return cls(
+            tuple(record["reports"]),
+            dict(record["devices"]),
+            dict(record["facts"]),
+            tuple(record["protocol"]),
+            str(record.get("harm", "")),
+        )
 
     @property
     def works(self) -> bool:
         return all(report["state"] in ("ready", "open") for report in self.reports)
+
+
+def plain(report: PluginReport) -> dict[str, Any]:
+    """A report as JSON can hold it: its error stays behind, the traceback goes along."""
+    return {name: value for name, value in vars(report).items() if name != "error"}
 
 
 def folder() -> Path:
@@ -56,7 +76,6 @@ def folder() -> Path:
 def _identity(plugin: Plugin) -> dict[str, Any]:
     """All that a verdict depends on."""
     from rinzler import __version__
-    from rinzler.ops import PROTOCOL
 
     origin = _origin(plugin.value.partition(":")[0].partition(".")[0])
     with suppress(OSError):
@@ -66,7 +85,7 @@ def _identity(plugin: Plugin) -> dict[str, Any]:
         "format": FORMAT,
         "plugin": [plugin.distribution, plugin.version, plugin.name, plugin.value],
         "origin": origin,
-        "core": [__version__, list(PROTOCOL)],
+        "core": __version__,
         "python": [sys.version, sys.prefix],
         "variables": {name: text for name, text in told.items() if name not in NO_MATTER},
     }
@@ -93,10 +112,8 @@ def kept(plugin: Plugin) -> Verdict | None:
         record = json.loads(_path(identity).read_text(encoding="utf-8"))
         if record["identity"] != identity:
             return None
-        verdict = Verdict(tuple(record["reports"]), record["devices"], {}, record["harm"])
+        verdict = Verdict.of({**record, "facts": {}})
         age = time.time() - record["when"]
-        for report in verdict.reports:
-            PluginReport(**report, error=None)  # or it is not one of ours
     except (OSError, ValueError, KeyError, TypeError):
         return None
     lasting = verdict.works or bool(verdict.harm)
@@ -113,6 +130,7 @@ def keep(plugin: Plugin, verdict: Verdict) -> None:
         "when": time.time(),
         "reports": list(verdict.reports),
         "devices": dict(verdict.devices),
+        "protocol": list(verdict.protocol),
         "harm": verdict.harm,
     }
     path = _path(identity)
