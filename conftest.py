@@ -130,6 +130,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.hookimpl(trylast=True)
+@pytest.fixture(scope="session", autouse=True)
+def caches_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No verdict on a plugin and no measurement is taken from, or left to, whoever runs tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("caches") / name.lower()))
+        for command in ("main", "listing", "doctor"):  # on a busy machine everything is slow
+            patch.setattr(f"rinzler.cli.{command}.PATIENCE", 600.0)
+        yield
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if AUDIT.violations and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -90,7 +90,9 @@ def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.syspath_prepend(str(path))
     monkeypatch.setenv("PYTHONPATH", str(path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # sources change faster than its clock
-    for name in [name for name in os.environ if name.startswith("RINZLER_")]:
+    caches = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR")  # of the session: `conftest.py`
+    set_here = [name for name in os.environ if name.startswith("RINZLER_")]
+    for name in set(set_here).difference(caches):
         monkeypatch.delenv(name)
 
     def install(*names: str) -> None:

@@ -86,7 +86,9 @@ def shell(
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
-    for name in [name for name in os.environ if name.startswith("RINZLER_")]:
+    caches = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR")  # of the session: `conftest.py`
+    set_here = [name for name in os.environ if name.startswith("RINZLER_")]
+    for name in set(set_here).difference(caches):
         monkeypatch.delenv(name)
     monkeypatch.setenv("RINZLER_PLUGINS", "numpy,corpus")  # not what else may be installed here
     monkeypatch.setattr(manager, "_plugins", None)

@@ -119,7 +119,7 @@ def test_a_backend_of_the_environment_that_cannot_be_had(command: Command) -> No
 
 
 def test_blocked_plugins_are_listed_and_never_imported(command: Command) -> None:
-    assert command.states() == {"stranger": "open", "bad": "broken", "raising": "ready"}
+    assert command.states() == {"stranger": "ready", "bad": "broken", "raising": "ready"}
     assert command.states(block="stranger,rinzler-bad") == {
         **{"stranger": "blocked", "bad": "blocked", "raising": "ready"}
     }

@@ -59,14 +59,14 @@ def test_facts_stand_below_their_backend(talking, command) -> None:
     assert (code, err) == (0, "")
     block = out[out.index("\ntalking ") + 1 :]
     assert block.splitlines()[:5] == [
-        "talking    open: it talks",
+        "talking    ready: it talks",
         "           device     numpy, with a stranger's hands",
         "           threads    3 of 4",
         "           cooling    none",
         "                      → buy a fan",
     ]
     assert out.endswith("\n1 thing needs attention: see the arrows\n")
-    assert "\nstranger   open" in out
+    assert "\nstranger   ready" in out
     for name in ("rinzler", "python", "cores", "cache"):
         assert f"\n{name:<10} " in f"\n{out}"
 
@@ -106,7 +106,7 @@ def test_doctor_as_json(talking, command, monkeypatch: pytest.MonkeyPatch) -> No
     assert told["machine"]["python"].startswith("CPython ") or told["machine"]["python"]
     assert "rinzler-core" in told["machine"]["rinzler"]
     (entry,) = [each for each in told["plugins"] if each["name"] == "talking"]
-    assert entry["state"] == "open"
+    assert entry["state"] == "ready"
     cooling = {"name": "cooling", "value": "none", "advice": "buy a fan", "detail": False}
     assert entry["facts"][2] == cooling
 
@@ -126,7 +126,7 @@ def test_a_backend_that_cannot_speak_is_quoted(talking, command, facts: str, rea
     assert code == 0
     assert f"asking for them raised {reason}" in out
     assert "→ pip install --upgrade rinzler-talking" in out
-    assert "\nstranger   open" in out
+    assert "\nstranger   ready" in out
 
 
 def test_what_is_broken_is_named_with_its_mend(site, backends, command) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 
 from rinzler.cli.facts import lines_of
 from rinzler.cli.listing import WAITING, facts_by_plugin
-from rinzler.cli.streams import say_if_slow
+from rinzler.cli.streams import PATIENCE, say_if_slow
 from rinzler.cli.words import plural, size
 from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK
 from rinzler.ops import Fact
@@ -40,7 +40,7 @@ def examine(json: bool) -> int:
     from rinzler.plugins.probing import reports_of, verdicts
 
     found = plugins().found
-    with say_if_slow(WAITING):
+    with say_if_slow(WAITING, PATIENCE):
         tried = verdicts(found, facts=True)
     reports = reports_of(tried, found)
     facts = facts_by_plugin(tried)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rinzler.cli.backends import render_backends
-from rinzler.cli.streams import say_if_slow
+from rinzler.cli.streams import PATIENCE, say_if_slow
 from rinzler.errors import EXIT_OK
 from rinzler.plugins import plugins
 from rinzler.plugins.model import Plugin
@@ -28,7 +28,7 @@ WAITING = "trying each plugin in a process of its own; the verdicts are kept"
 
 
 def list_backends(name: str | None, verbose: bool, json: bool, probe: bool) -> int:
-    """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError, PluginError."""
+    """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError."""
     number = None
     if name is not None:
         plain, number = split_device(name)
@@ -36,10 +36,9 @@ def list_backends(name: str | None, verbose: bool, json: bool, probe: bool) -> i
             plugins().open_backend(name)
             name = plain
     found = plugins().found
-    with say_if_slow(WAITING):
+    with say_if_slow(WAITING, PATIENCE):
         tried = verdicts(found, again=probe, facts=verbose, number=number)
     reports = reports_of(tried, found)
-    plugins().check_strict(reports)
     text = render_backends(
         reports,
         json=json,

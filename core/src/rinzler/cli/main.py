@@ -19,6 +19,7 @@ from pathlib import Path
 from rinzler.cli.signals import LeaveNow
 from rinzler.cli.streams import (
     EXIT_BROKEN_PIPE,
+    PATIENCE,
     drop_stdout,
     is_closed_pipe,
     say,
@@ -110,7 +111,7 @@ def keep_out_what_harms() -> None:
     from rinzler.plugins.probing import harmful
 
     known = plugins()
-    with say_if_slow(TRYING):
+    with say_if_slow(TRYING, PATIENCE):
         for plugin, (reason, mend) in harmful(known.found).items():
             known.keep_out(plugin, reason, mend)
 

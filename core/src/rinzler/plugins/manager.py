@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rinzler.errors import BackendError, PluginError
@@ -195,13 +195,11 @@ class Plugins:
             mend = f"pip install --upgrade {plugin.distribution}"
             plugin.events.become("broken", f"{hook} raised {one_line(error)}", mend, error)
 
-    def check_strict(self, reports: Sequence[PluginReport] | None = None) -> None:
+    def check_strict(self) -> None:
         """With RINZLER_STRICT_PLUGINS set, raise PluginError if any plugin is broken."""
         if os.environ.get(STRICT, "") in ("", "0"):
             return
-        if reports is None:
-            reports = self.reports("described")
-        broken = [report for report in reports if report.state == "broken"]
+        broken = [report for report in self.reports("described") if report.state == "broken"]
         if broken:
             lines = [f"{each.name} ({each.distribution}): {each.reason}" for each in broken]
             raise PluginError(

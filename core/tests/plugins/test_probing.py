@@ -1,0 +1,208 @@
+"""Plugins that do harm: listed with how, let in by nobody, in the way of nothing.
+
+They are tried in processes of their own; what is kept of that, and for how long.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from rinzler.cli.main import main
+from rinzler.plugins import manager, probing, verdicts
+
+SEGFAULT = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
+HANG = "import time\ntime.sleep(600)\n"
+LEAVE = "import os\nos._exit(0)\n"
+TALK = 'print(\'{"reports": [], "devices": {}, "facts": {}}\')\n'
+OFFER = "{name!r}, '{name}_backend:make'"
+# What it does when it is imported, described or opened; how that is said.
+HARMFUL = {
+    "import_segfault": (SEGFAULT, "", "its process ended (SIGSEGV) when it is described"),
+    "import_hang": (HANG, "", "it hangs when it is described: no answer within 10 s"),
+    "import_leave": (LEAVE, "", "its process ended (exit code 0) when it is described"),
+    "import_abort": (
+        "import os\nos.abort()\n",
+        "",
+        "its process ended (SIGABRT) when it is described",
+    ),
+    "import_recursion": (
+        "import ctypes\nctypes.string_at(0)\n",
+        "",
+        "its process ended (SIGSEGV) when it is described",
+    ),
+    "hook_hang": (
+        "@hookimpl\ndef rinzler_corpora():\n    import time\n    time.sleep(600)\n",
+        "",
+        "it hangs when it is described: no answer within 10 s",
+    ),
+    "hook_segfault": (
+        "@hookimpl\ndef rinzler_options():\n    import os\n    os.kill(os.getpid(), 11)\n",
+        "",
+        "its process ended (SIGSEGV) when it is described",
+    ),
+    "open_segfault": ("", SEGFAULT, "its process ended (SIGSEGV) when it opens open_segfault"),
+    "open_hang": ("", HANG, "it hangs when it opens open_hang: no answer within 10 s"),
+    "open_leave": ("", LEAVE, "its process ended (exit code 0) when it opens open_leave"),
+}
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A place for verdicts that has none yet, and little patience."""
+    monkeypatch.setenv(verdicts.FOLDER, str(tmp_path / "verdicts"))
+    monkeypatch.setenv(probing.SECONDS, "10")
+    return tmp_path / "verdicts"
+
+
+@pytest.fixture
+def install(site, kept, backends):
+    def named(*names: str) -> None:
+        for name in names:
+            light, heavy, _ = HARMFUL.get(name, ("", "", ""))
+            source = light or backends(OFFER.format(name=name))
+            site.install_plugin(name, source)
+            (site.path / f"{name}_backend.py").write_text(heavy, encoding="utf-8")
+
+    return named
+
+
+@pytest.fixture
+def rinzler(site, capsys, monkeypatch):
+    def run(*words: str) -> tuple[int, str, str]:
+        site.plugins()
+        monkeypatch.setattr(sys, "argv", ["rinzler", *words])
+        code = main()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_each_is_listed_with_what_it_did_and_nothing_is_imported(install, rinzler, site):
+    install(*HARMFUL)
+    site.install_stranger()
+    code, out, err = rinzler("backends", "--json")
+    assert (code, err) == (0, "")
+    found = {each["name"]: each for each in json.loads(out)}
+    for name, (_, _, reason) in HARMFUL.items():
+        assert found[name]["state"] == "broken"
+        assert found[name]["reason"].startswith(reason), name
+        assert found[name]["mend"] == (
+            f"pip install --upgrade rinzler-{name}, or keep it out: RINZLER_BLOCK={name}. "
+            "Try it again: rinzler backends --probe"
+        )
+    assert found["stranger"]["state"] == "ready"
+    assert [name for name in sys.modules if name.endswith(("_plugin", "_backend"))] == []
+
+
+def test_other_commands_go_on_without_them(install, rinzler, site):
+    install("import_segfault", "open_segfault")
+    site.install_stranger()
+    code, out, _ = rinzler("warmup", "stranger")
+    assert code == 0
+    code, _, err = rinzler("warmup", "open_segfault")
+    assert code == 3
+    assert "its process ended (SIGSEGV) when it opens open_segfault" in err
+    code, out, _ = rinzler("doctor")
+    assert code == 0
+    assert "import_segfault broken" in out.replace("  ", " ")
+
+
+def test_a_verdict_is_kept_until_the_plugin_changes_or_somebody_asks(
+    install, rinzler, site, kept, monkeypatch
+):
+    install("import_leave")
+    assert "exit code 0" in rinzler("backends")[1]
+    tried = []
+    monkeypatch.setattr(probing, "_tried", lambda plugin, words: tried.append(plugin.name))
+    assert "exit code 0" in rinzler("backends")[1]
+    assert tried == []
+    monkeypatch.undo()
+    monkeypatch.setenv(verdicts.FOLDER, str(kept))
+    monkeypatch.syspath_prepend(str(site.path))
+    module = site.path / "rinzler_import_leave_plugin.py"
+    module.write_text("X = 1\n", encoding="utf-8")
+    later = time.time() + 10
+    os.utime(module, (later, later))
+    assert "exit code 0" not in rinzler("backends")[1]
+
+
+def test_what_may_change_by_itself_is_tried_again_after_an_hour(site, kept, monkeypatch):
+    probe = "shy_backend:probe"
+    site.install_plugin("shy", _offering("'shy', 'shy_backend:make', probe=" + repr(probe)))
+    module = site.path / "shy_backend.py"
+    module.write_text("def probe():\n    return 'not today'\n", encoding="utf-8")
+    (plugin,) = site.plugins().found
+    first = probing.verdicts([plugin])[plugin]
+    assert [each["state"] for each in first.reports] == ["unavailable"]
+    module.write_text("def probe():\n    return 'nor now'\n", encoding="utf-8")
+    assert probing.verdicts([plugin])[plugin] == first
+    now = time.time()
+    monkeypatch.setattr(verdicts.time, "time", lambda: now + verdicts.AGAIN + 1)
+    assert probing.verdicts([plugin])[plugin].reports[0]["reason"] == "nor now"
+
+
+def _offering(record: str) -> str:
+    return f"@hookimpl\ndef rinzler_backends():\n    return [BackendInfo({record})]\n"
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"identity": 3}', b"\xff\xfe", b"null", b'{"a": NaN}']
+)
+def test_a_damaged_verdict_is_none(site, kept, damage):
+    site.install_stranger()
+    (plugin,) = site.plugins().found
+    probing.verdicts([plugin])
+    (path,) = kept.iterdir()
+    path.write_bytes(damage)
+    assert verdicts.kept(plugin) is None
+    assert probing.verdicts([plugin])[plugin].works
+
+
+def test_what_a_plugin_prints_is_no_verdict(install, site, kept):
+    site.install_plugin("talk", TALK + _offering("'talk', 'talk_backend:make'"))
+    (plugin,) = site.plugins().found
+    (report,) = probing.verdicts([plugin])[plugin].reports
+    assert (report["name"], report["state"]) == ("talk", "failed")
+
+
+def test_two_of_one_name_are_both_refused_in_a_listing_too(site, kept):
+    site.install_stranger("same")
+    site.install(
+        "rinzler-other",
+        {"other": "other_plugin"},
+        {"other_plugin": _offering("'same', 'same_backend:StrangerBackend'")},
+    )
+    found = site.plugins().found
+    reports = probing.reports_of(probing.verdicts(found), found)
+    assert {each.state for each in reports} == {"duplicate"}
+    assert "ask for it as" in reports[0].reason
+
+
+def test_where_no_process_can_be_started_nothing_is_known_and_nothing_kept(site, kept, monkeypatch):
+    site.install_stranger()
+
+    def refuse(*words: object, **settings: object) -> None:
+        raise OSError(11, "no more processes")
+
+    monkeypatch.setattr(probing.subprocess, "run", refuse)
+    found = site.plugins().found
+    (report,) = probing.reports_of(probing.verdicts(found), found)
+    assert (report.state, report.reason) == (
+        "found",
+        "it could not be tried: [Errno 11] no more processes",
+    )
+    assert not kept.exists()
+
+
+def test_a_signal_without_a_name_is_a_number():
+    assert probing._ending(-signal.SIGSEGV) == "SIGSEGV"
+    assert probing._ending(-250) == "exit code -250"
+    assert probing._ending(7) == "exit code 7"
+    assert manager.plugins
