@@ -204,7 +204,7 @@ def test_the_listing_of_backends(shell: Shell) -> None:
     assert (code, err) == (0, "")
     rows = [line.split()[:3] for line in out.splitlines()]
     assert rows[0] == ["NAME", "KIND", "STATE"]
-    assert ["numpy", "backend", "open"] in rows
+    assert ["numpy", "backend", "ready"] in rows
     code, out, _ = shell.run("rinzler", "backends", "numpy", "--json")
     assert [entry["name"] for entry in json.loads(out)] == ["numpy"]
     assert code == 0

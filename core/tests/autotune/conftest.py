@@ -32,9 +32,10 @@ KINDS = {
     "like_numpy": "",
     "slow": "slowed(made, 'layer_norm', 0.003)",
     "wrong": "made.kernels['layer_norm'] = wrong(made)",
-    "hang": "time.sleep(600)",
-    "crash": "os.kill(os.getpid(), signal.SIGSEGV)",
-    "leave": "os._exit(7)",
+    "hang": "in_a_trial() and time.sleep(600)",
+    "crash": "in_a_trial() and os.kill(os.getpid(), signal.SIGSEGV)",
+    "leave": "in_a_trial() and os._exit(7)",
+    "harm": "os._exit(8)",
     "refuse": "raise RuntimeError('no such luck')",
     "full": "made.alloc = full",
     "talk": 'print(\'{"device": "a lie"}\')',
@@ -44,6 +45,10 @@ KINDS = {
 BACKEND = """
 import dataclasses, os, signal, sys, time
 from rinzler_numpy.backend import NumpyBackend
+
+def in_a_trial():
+    # Harm that is always done is found before the tuner begins.
+    return sys.modules['__main__'].__spec__.name == 'rinzler.autotune.worker'
 
 def slowed(backend, op, seconds):
     kernel = backend.kernels[op]

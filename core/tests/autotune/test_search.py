@@ -30,7 +30,7 @@ def test_the_slower_of_two_is_dropped_and_the_faster_is_the_command(field, tune)
 
 
 def test_every_way_to_fail_is_a_row_with_its_reason_and_the_others_go_on(field, rows, kept):
-    field("wrong", "hang", "crash", "leave", "refuse", "full")
+    field("wrong", "hang", "crash", "leave", "refuse", "full", "harm")
     found = rows()
     reasons = {name: row["reason"] for name, row in found.items() if row["state"] == "failed"}
     assert reasons["wrong"].startswith("its first 3 steps differ from numpy's by ")
@@ -40,6 +40,8 @@ def test_every_way_to_fail_is_a_row_with_its_reason_and_the_others_go_on(field, 
     assert reasons["leave"] == "its process ended during 'open' (exit code 7)"
     assert "no such luck" in reasons["refuse"]
     assert "has no" in reasons["full"]
+    assert found["harm"]["state"] == "skipped"
+    assert found["harm"]["reason"].startswith("broken: its process ended (exit code 8) when it ")
     assert found["numpy"]["state"] == "measured"
     (path,) = kept.iterdir()
     assert {row["backend"] for row in store.read(path)} == set(found)

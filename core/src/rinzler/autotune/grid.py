@@ -66,7 +66,9 @@ def places(reports: Iterable[PluginReport], named: str | None, number: int | Non
     """
     found = []
     for report in reports:
-        if report.kind != "backend" or (named and report.name != named):
+        # A plugin that must not be imported never got to say what it offers.
+        harmful = report.kind == "plugin" and report.state == "broken"
+        if not (report.kind == "backend" or harmful) or (named and report.name != named):
             continue
         version = f"{report.distribution} {report.version}"
         ready = report.state in ("ready", "open")
