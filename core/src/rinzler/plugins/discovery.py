@@ -14,12 +14,9 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rinzler.plugins.model import Plugin
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 GROUP = "rinzler"
 BLOCK = "RINZLER_BLOCK"
@@ -45,23 +42,24 @@ def _normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def _metadata() -> ModuleType:
+def metadata() -> Any:
+    """The module that knows what is installed."""
     # One API and one speed on every version: the standard library's is as fast from 3.12 on.
     if sys.version_info >= (3, 12):
-        from importlib import metadata
+        import importlib.metadata as found
     else:
-        import importlib_metadata as metadata
-    return metadata
+        import importlib_metadata as found
+    return found
 
 
 def _entry_points() -> list[Any]:
-    metadata = _metadata()
+    installed = metadata()
     try:
-        return list(metadata.entry_points(group=GROUP))
+        return list(installed.entry_points(group=GROUP))
     except Exception:
         # One unreadable entry_points.txt, of any package at all, stops the call above. Going
         # through distributions one by one is slower and loses only the unreadable one.
-        return list(_entry_points_one_by_one(metadata.distributions()))
+        return list(_entry_points_one_by_one(installed.distributions()))
 
 
 def _entry_points_one_by_one(distributions: Iterable[Any]) -> Iterator[Any]:

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rinzler.plugins.discovery import metadata
 from rinzler.plugins.model import Plugin, PluginReport
 
 FOLDER = "RINZLER_PLUGIN_CACHE"
@@ -75,8 +76,6 @@ def folder() -> Path:
 
 def _identity(plugin: Plugin) -> dict[str, Any]:
     """All that a verdict depends on."""
-    from rinzler import __version__
-
     origin = _origin(plugin.value.partition(":")[0].partition(".")[0])
     with suppress(OSError):
         origin += f" {Path(origin).stat().st_mtime_ns}"
@@ -85,7 +84,7 @@ def _identity(plugin: Plugin) -> dict[str, Any]:
         "format": FORMAT,
         "plugin": [plugin.distribution, plugin.version, plugin.name, plugin.value],
         "origin": origin,
-        "core": __version__,
+        "core": metadata().version("rinzler-core"),
         "python": [sys.version, sys.prefix],
         "variables": {name: text for name, text in told.items() if name not in NO_MATTER},
     }
