@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from rinzler.conformance.altered import Altered
+from rinzler.conformance.case import Case, Operand
 from rinzler.conformance.cases import cases_of
-from rinzler.conformance.check import Check, Outcome, outcome_of
+from rinzler.conformance.check import Check, Outcome, described, outcome_of
 from rinzler.conformance.known import Known
 from rinzler.conformance.record import text_of
 from rinzler.conformance.run import Result, run_case, worst_ratios
@@ -213,3 +215,28 @@ def test_an_altered_backend_is_otherwise_the_same() -> None:
     with np.errstate(all="ignore"):
         assert all(run_case(device, case, "float64").ok for case in cases_of("softmax"))
     device.synchronize()
+
+
+def test_a_misspelt_kernel_is_told(good: Subject) -> None:
+    backend = Altered(good.backend, replaced={"liner": good.backend.kernels["exp"]})
+    (found,) = [each for each in checks(["bringup"], 0) if "required" in each.id]
+    (message,) = outcome_of(found, Subject.of(backend)).failures
+    assert message == (
+        "kernel 'liner' is none of the op table, and nobody will call it. Did you mean 'linear'?"
+    )
+
+
+def test_a_drawn_case_says_what_it_is() -> None:
+    case = Case("exp", "gen-7", (Operand((5, 1), lambda rng, shape, earlier: 0),))
+    assert Result(case, "float32", True, 9.0, ("y is wrong",)).lines == (
+        "exp/gen-7 float32: y is wrong",
+        "exp/gen-7 has a (5, 1)",
+    )
+    assert cases_of("matmul")[0].shapes.endswith("ta=False, tb=False, accumulate=False")
+
+
+def test_an_error_is_placed_in_the_package_of_the_backend() -> None:
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        json.loads("{")
+    assert "decoder.py, line " in described(caught.value)
+    assert Path(__file__).name in described(caught.value, str(Path(__file__).parent))

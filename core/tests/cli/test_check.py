@@ -196,3 +196,14 @@ def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPa
     )
     line = shell("rinzler", "backends", "numpy")[1].splitlines()[1]
     assert f": 8 tiers, {len(few)} checks)" in line
+
+
+def test_a_backend_that_cannot_be_made_is_one_line(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ModuleNotFoundError("No module named 'torchx'")
+
+    monkeypatch.setattr("rinzler_numpy.backend.NumpyBackend", broken)
+    code, message = shell.refused("rinzler", "check", "numpy")
+    assert code == 3
+    assert message.startswith("backend 'numpy' (rinzler-numpy ")
+    assert "cannot be made: raised ModuleNotFoundError: No module named 'torchx' (" in message

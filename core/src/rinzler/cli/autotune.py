@@ -23,7 +23,7 @@ from rinzler.autotune.tuner import WINDOW_STEPS, Rigor
 from rinzler.cli.invocation import Invocation
 from rinzler.cli.preferring import versions
 from rinzler.cli.streams import say
-from rinzler.cli.tunetable import heading, line, live_table, stored_lines, table
+from rinzler.cli.tunetable import NOISY, heading, line, live_table, stored_lines, table
 from rinzler.cli.tuning import TuneRequest
 from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, BackendError, ConfigError
 from rinzler.files import ReplaceError
@@ -121,6 +121,11 @@ def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner
     losing = [row for row in rows if row.ranked and row.cell.place.has_devices]
     if losing and not best.cell.place.has_devices:
         text += _crossover(losing[0], best, workload)
+    if best.spread > NOISY:
+        text += (
+            f"note: the steps of the fastest vary by ±{best.spread:.0%}: something else is busy "
+            "here. Measure again when it is quiet\n"
+        )
     return f"{text}\n→ {command(best)}\n"
 
 

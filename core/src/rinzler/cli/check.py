@@ -20,12 +20,14 @@ from typing import Any
 from rinzler.cli.streams import say
 from rinzler.cli.words import plural
 from rinzler.conformance import certified
+from rinzler.conformance.check import described
 from rinzler.conformance.known import Known, known_beside, read_known
 from rinzler.conformance.report import identity_of, report_of
 from rinzler.conformance.runner import Score, Tally, run, settle, with_known
 from rinzler.conformance.subject import Subject
 from rinzler.conformance.tiers import CASES, checks, selected
-from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, ConfigError
+from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, BackendError, ConfigError
+from rinzler.plugins.loading import PLUGIN_ERRORS
 
 SHOWN = 10  # failures in full
 LONGEST = 3  # lines of each
@@ -85,8 +87,17 @@ def excused(backend: str, known: str | None) -> tuple[Known, ...]:
 
 
 def headline(subject: Subject) -> str:
+    """Who is checked. Raises BackendError for a backend that cannot even be made."""
     plugin = subject.offer.plugin
-    return f"{subject.name} · {plugin} · {subject.backend.caps.device_text}"
+    try:
+        device = subject.backend.caps.device_text
+    except BackendError:
+        raise
+    except PLUGIN_ERRORS as error:
+        raise BackendError(
+            f"backend {subject.name!r} ({plugin}) cannot be made: {described(error)}"
+        ) from error
+    return f"{subject.name} · {plugin} · {device}"
 
 
 def watched(group: Any, verbose: bool) -> Any:

@@ -23,6 +23,8 @@ COLUMNS = (
 )
 NUMBERS = frozenset({2, 3, 4, 5, 6, 7, 8})  # columns that stand to the right
 DEVICE_WIDTH = 28
+ENOUGH = 4  # steps that have a spread
+NOISY = 0.2  # a spread beyond which a pace says little
 
 
 def heading(workload: Workload, rigor: str, seconds: float) -> str:
@@ -51,7 +53,7 @@ def cells(row: Row, best: Row | None = None) -> tuple[str, ...]:
         str(cell.batch_size) if measured else "",
         str(cell.accumulate) if measured else "",
         f"{row.pace:,.0f}" if measured else "",
-        f"{100 * row.spread:.0f}" if measured else "",
+        f"{100 * row.spread:.0f}" if len(row.times) >= ENOUGH else "",
         f"{peak / 1e6:,.0f}" if peak else "",
         f"{row.opening + row.compiling:.1f}" if measured else "",
         state(row),

@@ -68,6 +68,15 @@ class Case:
             tags.add("large")
         return frozenset(tags)
 
+    @property
+    def shapes(self) -> str:
+        """Its operands and attributes in words: "x (5, 1), w (1,); eps=0.5"."""
+        names = OPS[self.op].inputs
+        named = [names[min(index, len(names) - 1)] for index in range(len(self.ins))]
+        operands = [f"{name} {x.shape}" for name, x in zip(named, self.ins, strict=True) if x]
+        attrs = [f"{name}={value}" for name, value in self.attrs.items()]
+        return "; ".join(filter(None, (", ".join(operands), ", ".join(attrs))))
+
     def attrs_for(self, dtype: str) -> dict[str, Any]:
         return {name: dtype if value == FLOAT else value for name, value in self.attrs.items()}
 

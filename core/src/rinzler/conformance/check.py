@@ -9,10 +9,12 @@ Leaves out: which checks there are (`tiers/`). Read next: `runner.py`.
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 from rinzler.conformance.subject import Subject
@@ -60,12 +62,23 @@ def outcome_of(check: Check, subject: Subject) -> Outcome:
     except RinzlerError as error:
         return Outcome((str(error),))
     except (Exception, SystemExit) as error:
-        return Outcome((described(error),))
+        return Outcome((described(error, package_of(subject)),))
 
 
-def described(error: BaseException) -> str:
-    """An error and the place that raised it, on one line."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
+def package_of(subject: Subject) -> str:
+    """The folder of the backend's own package; empty where there is no backend yet."""
+    try:
+        module = sys.modules[type(subject.backend).__module__.partition(".")[0]]
+    except Exception:  # making it is what went wrong
+        return ""
+    return str(Path(module.__file__).parent) if module.__file__ else ""
+
+
+def described(error: BaseException, package: str = "") -> str:
+    """An error and the place that raised it, on one line: the last one in the author's package."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if package and frame.filename.startswith(package)]
+    place = (own or frames)[-1]
     message = " ".join(str(error).split())
     return f"raised {type(error).__name__}: {message} ({place.filename}, line {place.lineno})"
 

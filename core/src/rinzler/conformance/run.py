@@ -38,8 +38,10 @@ class Result:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """A line for each failure."""
-        return tuple([f"{self._how}: {failure}" for failure in self.failures])
+        """A line for each failure; a drawn case, which no table shows, also says what it is."""
+        lines = [f"{self._how}: {failure}" for failure in self.failures]
+        drawn = lines and "/gen-" in self.case.id
+        return (*lines, *([f"{self.case.id} has {self.case.shapes}"] if drawn else []))
 
     @property
     def _how(self) -> str:

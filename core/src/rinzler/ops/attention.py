@@ -158,7 +158,8 @@ register(
         ("y", "lse"),
         """
         Forward   per head: s = q·kᵀ/√D, s[t, u] = −inf for u > t; p = softmax(s); y = p·v;
-                  lse[t] = ln Σ_u e^(s[t, u]), from which backward rebuilds p.
+                  lse[t] = ln Σ_u e^(s[t, u]), from which backward rebuilds p. qkv (B, T, 3·H·D)
+                  holds q, k and v one after the other, in each of them head by head.
         Gradient  dv = pᵀ·g; dp = g·vᵀ; softmax's slope gives ds = p·(dp − δ), δ = Σ_u p·dp, which
                   equals Σ_d g·y; dq = ds·k/√D; dk = dsᵀ·q/√D.
         Hazard    scores grow with √D times the weights' norm; the maximum is taken out before exp.

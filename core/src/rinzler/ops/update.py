@@ -67,7 +67,7 @@ register(
         """
         Forward   g' = g·scale; m = β1·m + (1 − β1)·g'; v = β2·v + (1 − β2)·g'²;
                   p −= lr·(m/c1 / (√(v/c2) + eps) + decay·p), c1 = 1 − β1ᵗ, c2 = 1 − β2ᵗ.
-                  All three stay as they are where ok is 0.
+                  All three stay as they are where ok is 0; hyper is lr, β1, β2, eps, decay, c1, c2.
         Gradient  none: it is where the gradient ends.
         Hazard    early on v is tiny: eps must stand outside of the root, and c2 must not be
                   computed as a difference of rounded powers in float32.

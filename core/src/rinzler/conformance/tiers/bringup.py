@@ -8,6 +8,7 @@ Read next: `kernels.py`.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -121,6 +122,11 @@ def matrices_multiply(backend: Backend) -> str:
 
 def all_required_are_there(backend: Backend) -> str:
     missing = [row for row in OPS.values() if row.required and row.name not in backend.kernels]
+    unknown = [name for name in backend.kernels if name not in OPS]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], OPS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"kernel {unknown[0]!r} is none of the op table, and nobody will call it.{hint}"
     if not missing:
         return ""
     first = missing[0]
