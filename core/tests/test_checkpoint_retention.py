@@ -14,7 +14,7 @@ import pytest
 import rinzler.checkpoint as ck
 from rinzler.data import ByteTokenizer, split
 from rinzler.errors import CheckpointError
-from rinzler.events import Evaluated, Saved
+from rinzler.events import Evaluated, NotSaved, Saved
 from rinzler.files import FileSystem
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.train import TrainConfig, Trainer, save, train
@@ -173,6 +173,25 @@ def test_a_new_best_is_saved_at_its_step_and_stays(tmp_path: Path) -> None:
     assert left(tmp_path) == [10, 30]
     assert ck.load(ck.path_for_step(tmp_path, 10)).meta["best"] == [10, 4.0]
     assert ck.load(ck.path_for_step(tmp_path, 30)).meta["best"] == [10, 4.0]
+
+
+def test_a_best_that_could_not_be_saved_does_not_cost_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trainer(steps=30, save_every=15, keep_last=1)
+    rising(run, [5.0, 4.0, 4.5, 4.8, 4.2, 1.0])
+
+    def full_at_ten(trainer: Trainer, folder: Path) -> Saved | NotSaved:
+        if trainer.steps == 10:
+            return NotSaved(10, folder, "no room")
+        return save(trainer, folder)
+
+    monkeypatch.setattr("rinzler.train.save_or_tell", full_at_ten)
+    for _ in train(run, tmp_path):
+        pass
+    assert left(tmp_path) == [25, 30]
+    assert run.best == (25, 4.2)
+    assert ck.load(ck.path_for_step(tmp_path, 25)).meta["best"] == [25, 4.2]
 
 
 def test_one_checkpoint_a_step_even_if_it_is_the_best(tmp_path: Path) -> None:

@@ -231,6 +231,7 @@ def validate(trainer: Trainer, folder: Path | None) -> Iterator[Event]:
     """
     last = trainer.steps >= trainer.config.steps
     evaluated = trainer.evaluate(final=last)
+    before = trainer.best
     # Judged before anybody hears of it: a listener may stop the run here, and its save must know.
     better = not last and trainer.judge(evaluated.step, evaluated.loss)
     yield evaluated
@@ -239,7 +240,10 @@ def validate(trainer: Trainer, folder: Path | None) -> Iterator[Event]:
         yield found
     critical = found is not None and found.critical
     if folder is not None and (better or critical):
-        yield save_or_tell(trainer, folder)
+        saved = save_or_tell(trainer, folder)
+        if better and isinstance(saved, NotSaved):
+            trainer.best = before  # whose checkpoint is there, and has to stay
+        yield saved
     if found is None or not found.critical:
         return
     raise DivergenceError(
