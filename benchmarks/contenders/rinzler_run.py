@@ -18,7 +18,8 @@ from rinzler.config import TrainConfig
 from rinzler.data import ByteTokenizer, read_texts, split
 from rinzler.events import Evaluated, Stepped
 from rinzler.gpt import GPT, GPTConfig
-from rinzler.train import Trainer, train
+from rinzler.train import train
+from rinzler.trainer import Trainer
 
 
 def run(

@@ -5,7 +5,7 @@ replaced but the text: the batches are those that every contender gets. What a s
 arithmetic (reading the loss and the gradient's norm back, looking at whether they are finite, the
 learning rate's schedule) is in its time.
 
-Read next: `rinzler.train` in the library; `torch_step.py`, the other side.
+Read next: `rinzler.trainer` in the library; `torch_step.py`, the other side.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contenders.worker import Contender, Maker, serve
 
 if TYPE_CHECKING:
     from rinzler.ops import Device
-    from rinzler.train import Trainer
+    from rinzler.trainer import Trainer
 
 EAGER = "-eager"
 
@@ -65,9 +65,10 @@ def make(config: StepConfig, variant: str) -> Contender:
 
 def training(config: StepConfig, device: Device, captured: bool) -> tuple[Trainer, Any]:
     """(trainer, step): `step(ids, targets)` takes (B, T) each and returns the loss."""
+    from rinzler.config import TrainConfig
     from rinzler.data import ByteTokenizer, Split
     from rinzler.gpt import GPT, GPTConfig
-    from rinzler.train import TrainConfig, Trainer
+    from rinzler.trainer import Trainer
 
     shape = GPTConfig(
         vocab_size=config.vocab_size,

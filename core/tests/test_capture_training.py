@@ -17,7 +17,8 @@ from rinzler.events import CapturedStep, Event, Stepped
 from rinzler.gpt import GPT
 from rinzler.ops import Device, no_fused
 from rinzler.planner import one_by_one
-from rinzler.train import Trainer, train
+from rinzler.train import train
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=8, d_model=12, layers=2, heads=2)
 SETTINGS = TrainConfig(

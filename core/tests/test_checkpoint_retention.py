@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import rinzler.checkpoint as ck
+from rinzler.config import TrainConfig
 from rinzler.data import ByteTokenizer, split
 from rinzler.errors import CheckpointError
 from rinzler.events import Evaluated, NotSaved, Saved
 from rinzler.files import FileSystem
 from rinzler.gpt import GPT, GPTConfig
-from rinzler.train import TrainConfig, Trainer, save, train
+from rinzler.train import save, train
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2)
 SETTINGS = TrainConfig(

@@ -13,7 +13,7 @@ from rinzler.footprint import Footprint, Hollow, footprint
 from rinzler.gpt import GPT
 from rinzler.ops import Device, no_fused
 from rinzler.plugins import open_device
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=24, d_model=32, layers=2, heads=2, dropout=0.1)
 SETTINGS = TrainConfig(steps=9, batch_size=4)

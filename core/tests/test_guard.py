@@ -16,7 +16,8 @@ from rinzler.gpt import GPT
 from rinzler.ops import OPS, Array, Device
 from rinzler.plugins import open_device
 from rinzler.tensor import Tensor
-from rinzler.train import Trainer, save
+from rinzler.train import save
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=2, heads=2)
 SETTINGS = TrainConfig(steps=12, batch_size=2, lr=1e-2)

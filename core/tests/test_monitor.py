@@ -14,7 +14,8 @@ from rinzler.data import ByteTokenizer, split
 from rinzler.events import OVERFITTING, RISING, STUCK, Diverging, Evaluated, Spike, Stepped
 from rinzler.gpt import GPT
 from rinzler.monitor import APART, ENOUGH, KEPT, divergence, spike
-from rinzler.train import Trainer, train
+from rinzler.train import train
+from rinzler.trainer import Trainer
 
 USUAL = [1.0, 2.0, 3.0] * 10
 

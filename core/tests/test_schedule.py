@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rinzler.config import Curve, TrainConfig
 from rinzler.errors import ConfigError
 from rinzler.schedule import WAYS, curves_of, planned_rate, replanned
-from rinzler.train import scheduled
+from rinzler.trainer import scheduled
 
 PLAN = TrainConfig(steps=100, lr=0.4, min_lr=0.1, warmup_steps=10, cosine=True)
 

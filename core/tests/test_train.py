@@ -13,7 +13,7 @@ import pytest
 
 from rinzler import checkpoint
 from rinzler.checkpoint import Checkpoint
-from rinzler.config import OPTIMIZERS
+from rinzler.config import OPTIMIZERS, TrainConfig
 from rinzler.data import ByteTokenizer, Split, split
 from rinzler.errors import CheckpointError, ConfigError, DivergenceError, NumericsError
 from rinzler.events import Diverging, Evaluated, Event, Sampled, Saved, Stepped
@@ -22,7 +22,8 @@ from rinzler.gpt import GPT, GPTConfig
 from rinzler.plugins import open_device
 from rinzler.restore import load_model
 from rinzler.step import gradients
-from rinzler.train import TrainConfig, Trainer, train
+from rinzler.train import train
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
 SETTINGS = TrainConfig(

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 from rinzler.checkpoint import Checkpoint, format, raw, text
+from rinzler.config import TrainConfig
 from rinzler.data import ByteTokenizer, split
 from rinzler.errors import CheckpointError, RinzlerError
 from rinzler.gpt import GPT, GPTConfig
 from rinzler.tokenizer import tokenizer_from_json
-from rinzler.train import TrainConfig, Trainer
+from rinzler.trainer import Trainer
 
 SIZE = 32 << 10  # bytes of the file
 ROOM = 64 << 20  # bytes that a loader may need besides twice the file

@@ -27,7 +27,8 @@ from rinzler.errors import BackendError
 from rinzler.events import Stepped
 from rinzler.gpt import GPT
 from rinzler.plugins import open_device
-from rinzler.train import Trainer, train
+from rinzler.train import train
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=1, heads=2, dropout=0.1)
 BYTES = ByteTokenizer()

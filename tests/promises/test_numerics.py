@@ -26,7 +26,7 @@ from rinzler.errors import NumericsError
 from rinzler.gpt import GPT
 from rinzler.ops import Array, Device, OpSpec, no_fused
 from rinzler.plugins import open_device
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=8, d_model=8, layers=1, heads=2, dropout=0.1)
 BAD = (np.nan, np.inf, -np.inf)

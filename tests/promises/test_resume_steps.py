@@ -34,7 +34,8 @@ from rinzler.ops import Device
 from rinzler.optim import Optimizer
 from rinzler.plugins import open_device
 from rinzler.schedule import WAYS, replanned
-from rinzler.train import Trainer, validate
+from rinzler.train import validate
+from rinzler.trainer import Trainer
 
 SHAPE = GPTConfig(vocab_size=256, context=8, d_model=8, layers=1, heads=2, dropout=0.1)
 PLAN = TrainConfig(
@@ -184,7 +185,7 @@ from rinzler.data import ByteTokenizer, Split, split
 from rinzler.plugins import open_device
 from rinzler.restore import described
 from rinzler.gpt import GPT
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 
 backend, verse, folder, *steps = json.loads(sys.argv[1])
 for step in steps:

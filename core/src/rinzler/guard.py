@@ -7,7 +7,7 @@ looks at all that each op gives, and names the first op, layer and tensor with a
 
 Steps that go well pay nothing for this. Where the repetition is finite, it says that: then the
 machine, and not the mathematics, was at fault.
-Leaves out: what to do about it (`train.py` says what to type). Read next: `train.py`.
+Leaves out: what to do about it (`trainer.py` says what to type). Read next: `trainer.py`.
 """
 
 from __future__ import annotations

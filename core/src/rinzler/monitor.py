@@ -6,7 +6,7 @@ by heart), a loss that rises again (the rate is too high), a loss that stays whe
 clipping hides.
 Pure functions of numbers; what they need of the past is in every checkpoint, so a resumed run sees
 what an uninterrupted one would have seen.
-Leaves out: numbers that are none (`guard.py`). Read next: `train.py`.
+Leaves out: numbers that are none (`guard.py`). Read next: `trainer.py`.
 """
 
 from __future__ import annotations

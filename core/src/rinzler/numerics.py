@@ -4,7 +4,7 @@ The same step gives the same bits on the same backend, kernels, CPU and versions
 taken in another order, and after some steps every number differs in its last digits. That is no
 error, but a run that goes on should say it, so a checkpoint keeps the record of what computed it.
 Leaves out: the number of threads, which no backend's bits may depend on.
-Read next: `train.py`, which puts it into snapshots.
+Read next: `trainer.py`, which puts it into snapshots.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A checkpoint holds the weights under the names of the model's parameters, and the optimizer's
 moments under the same names with a prefix. To generate or to measure needs the first alone.
-Leaves out: going on with training (`Trainer.restore`). Read next: `train.py`.
+Leaves out: going on with training (`Trainer.restore`). Read next: `trainer.py`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ eager step are the same kernels on the same bytes.
 
 The update is inside, so nobody looks at the loss before it. Instead `measure` asks on the device
 whether all is finite, and the optimizer changes nothing where it is not.
-Read next: `train.py`, which takes steps until the run is done.
+Read next: `trainer.py`, which takes steps until the run is done.
 """
 
 from __future__ import annotations

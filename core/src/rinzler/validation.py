@@ -1,7 +1,7 @@
 """Rung 6d, beside the step: how well a model predicts text that it does not learn from.
 
 The mean is over tokens, not over batches, so a short last batch weighs what it holds.
-Read next: `train.py`.
+Read next: `trainer.py`.
 """
 
 from __future__ import annotations

@@ -15,9 +15,10 @@ import pytest
 from rinzler import checkpoint
 from rinzler.cli import streams
 from rinzler.errors import OutOfMemoryError
+from rinzler.events import Evaluated, Stepped
 from rinzler.files import FileSystem
 from rinzler.plugins import events
-from rinzler.train import Evaluated, Stepped, Trainer
+from rinzler.trainer import Trainer
 
 
 def test_a_guard_that_stops_the_run(shell) -> None:

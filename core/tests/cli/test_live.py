@@ -19,9 +19,8 @@ from rinzler.cli.streams import Results
 from rinzler.cli.vocabulary import Vocabulary
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import BPETokenizer, CorpusSummary
-from rinzler.events import CapturedStep, NotSaved
+from rinzler.events import CapturedStep, Evaluated, Event, NotSaved, Sampled, Saved, Stepped
 from rinzler.plugins import Choice
-from rinzler.train import Evaluated, Event, Sampled, Saved, Stepped
 
 SAVED = Path("runs/notes-001/step-000001.safetensors")
 PLAN = Plan(

@@ -19,9 +19,10 @@ from rinzler.cli import continuity, lock
 from rinzler.cli.flags import ModelFlags
 from rinzler.cli.request import TrainRequest
 from rinzler.config import TrainConfig
+from rinzler.events import Evaluated, Stepped
 from rinzler.ops import fused
 from rinzler.plugins import choose_backend
-from rinzler.train import Evaluated, Stepped, Trainer
+from rinzler.trainer import Trainer
 
 RUN = Path("runs", "fox-001")
 EVERY = {

@@ -15,7 +15,7 @@ import pytest
 from rinzler import checkpoint
 from rinzler.cli import verify
 from rinzler.events import Saved
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 
 RUN = Path("runs", "fox-001")
 PARTS = ["weights", "moments", "steps", "state", "batch", "validation", "sample"]

@@ -30,9 +30,9 @@ from rinzler.config import TrainConfig
 from rinzler.data import Batches
 from rinzler.gpt import GPT
 from rinzler.ops import Backend, Device
+from rinzler.optim import optimizer_of
 from rinzler.plugins import open_device
 from rinzler.step import Step
-from rinzler.train import optimizer_of
 
 CHECK_SEQUENCES = 2  # of the check: enough to have a batch
 LOOKAHEAD = 4096  # random tokens to draw batches from, in contexts

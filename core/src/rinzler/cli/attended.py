@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager, nullcontext
 
 from rinzler.config import TrainConfig
 from rinzler.data import Split, Tokenizer
+from rinzler.events import Evaluated, Sampled
 from rinzler.gpt import GPT
-from rinzler.train import Evaluated, Sampled, Trainer
+from rinzler.trainer import Trainer
 
 
 class AttendedTrainer(Trainer):

@@ -21,7 +21,7 @@ from rinzler.cli.words import plural, size, tokens
 from rinzler.data import encoded, gzip_bits_per_byte
 from rinzler.errors import EXIT_OK, ConfigError, DataError
 from rinzler.restore import load_model
-from rinzler.train import mean_loss
+from rinzler.validation import mean_loss
 
 BATCH = 8  # windows at a time; it changes nothing but the pace
 

@@ -14,7 +14,7 @@ import traceback
 from rinzler.data import Batches
 from rinzler.errors import OutOfMemoryError
 from rinzler.step import Step
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 
 
 def batch_that_fits(trainer: Trainer, error: BaseException) -> int | None:

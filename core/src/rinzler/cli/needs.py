@@ -18,7 +18,7 @@ from typing import Any
 from rinzler.files import FILES, FileSystem
 from rinzler.footprint import Footprint, footprint
 from rinzler.ops import ITEMSIZE
-from rinzler.train import Trainer
+from rinzler.trainer import Trainer
 from rinzler.validation import mean_loss
 
 ENTRY = 210  # bytes of a checkpoint's header for a tensor: name, shape, place, digest

@@ -45,7 +45,8 @@ from rinzler.errors import (
 )
 from rinzler.events import Evaluated, Event, Saved, Stepped
 from rinzler.plugins import RunInfo, emit, other_backends
-from rinzler.train import RECENT, save, train
+from rinzler.train import save, train
+from rinzler.trainer import RECENT
 
 WAITING = "opening the backend, reading the text, learning its tokens; the first time takes longest"
 
