@@ -95,9 +95,10 @@ def field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     monkeypatch.syspath_prepend(str(path))
     monkeypatch.setenv("PYTHONPATH", str(path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)  # sources change faster than its clock
-    caches = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR")  # of the session: `conftest.py`
+    # Of the session: two caches (`conftest.py`), and whether core's defaults are forced.
+    kept = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR", "RINZLER_NO_FUSED")
     set_here = [name for name in os.environ if name.startswith("RINZLER_")]
-    for name in set(set_here).difference(caches):
+    for name in set(set_here).difference(kept):
         monkeypatch.delenv(name)
 
     def install(*names: str) -> None:

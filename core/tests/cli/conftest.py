@@ -86,9 +86,10 @@ def shell(
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
-    caches = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR")  # of the session: `conftest.py`
+    # Of the session: two caches (`conftest.py`), and whether core's defaults are forced.
+    kept = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR", "RINZLER_NO_FUSED")
     set_here = [name for name in os.environ if name.startswith("RINZLER_")]
-    for name in set(set_here).difference(caches):
+    for name in set(set_here).difference(kept):
         monkeypatch.delenv(name)
     monkeypatch.setenv("RINZLER_PLUGINS", "numpy,corpus")  # not what else may be installed here
     monkeypatch.setattr(manager, "_plugins", None)

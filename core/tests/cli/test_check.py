@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from rinzler.autotune.grid import available_cores
 from rinzler.cli import check as command
 from rinzler.cli.check import print_failures, tier_line
 from rinzler.conformance import certified, perf
 from rinzler.conformance.run import Known
 from rinzler.conformance.runner import Score, Tally
 from rinzler.ops import OPS
+from rinzler.plugins import open_device
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +186,8 @@ def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPa
     from rinzler.conformance import report as reports
 
     monkeypatch.setattr(reports, "CASES", 44)
+    # A listing asks another process; an earlier test may have changed the threads of this one.
+    open_device("numpy").backend.set_threads(available_cores())
     listed = list(command.checks((), 44))
     few = [each for each in listed if each.drawn or each.tier in ("plugin", "bringup")]
     for tier in ("kernels", "fused", "memory", "capture", "train", "determinism"):

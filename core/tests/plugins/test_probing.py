@@ -116,17 +116,15 @@ def test_other_commands_go_on_without_them(install, rinzler, site):
 
 
 def test_a_verdict_is_kept_until_the_plugin_changes_or_somebody_asks(
-    install, rinzler, site, kept, monkeypatch
+    install, rinzler, site, monkeypatch
 ):
     install("import_leave")
     assert "exit code 0" in rinzler("backends")[1]
     tried = []
-    monkeypatch.setattr(probing, "_tried", lambda plugin, words: tried.append(plugin.name))
-    assert "exit code 0" in rinzler("backends")[1]
+    with monkeypatch.context() as patch:
+        patch.setattr(probing, "_tried", lambda plugin, words: tried.append(plugin.name))
+        assert "exit code 0" in rinzler("backends")[1]
     assert tried == []
-    monkeypatch.undo()
-    monkeypatch.setenv(verdicts.FOLDER, str(kept))
-    monkeypatch.syspath_prepend(str(site.path))
     module = site.path / "rinzler_import_leave_plugin.py"
     module.write_text("X = 1\n", encoding="utf-8")
     later = time.time() + 10
