@@ -138,6 +138,7 @@ def test_a_gradient_is_named_by_its_parameter(own: Device) -> None:
     assert flat.parameters["h.1.mlp.c_fc.weight"].gradient is gradient
 
 
+@pytest.mark.usefixtures("fused")  # a kernel is named, or stands in for one
 def test_a_norm_that_overflows_where_no_gradient_does_is_said(own: Device) -> None:
     run = trainer(own)
     loss = run.model.loss
@@ -153,6 +154,7 @@ def test_a_norm_that_overflows_where_no_gradient_does_is_said(own: Device) -> No
     )
 
 
+@pytest.mark.usefixtures("fused")  # a kernel is named, or stands in for one
 def test_a_fault_that_does_not_come_again_is_not_blamed_on_the_numbers(own: Device) -> None:
     run = trainer(own, capture=False)
     spoil(own, "layer_norm", 3)  # counted once, so the repetition is sound
@@ -183,6 +185,7 @@ def test_weights_that_were_bad_before_are_named(device: Device) -> None:
     ) in message
 
 
+@pytest.mark.usefixtures("fused")  # a kernel is named, or stands in for one
 def test_a_validation_names_it_too(device: Device) -> None:
     run = trainer(device)
     scaled(run, "h.1.mlp.c_fc.weight", 1e39)
