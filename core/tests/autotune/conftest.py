@@ -61,7 +61,8 @@ def wrong(backend):
     kernel = backend.kernels['add']
     def off(y, *operands, **attrs):
         kernel(y, *operands, **attrs)
-        y *= 1.01
+        if y.size > 9:  # more than the three numbers of the self check
+            y *= 1.01
     return off
 
 def full(nbytes):
