@@ -31,13 +31,16 @@ def probe(answers: TextIO, wants_facts: bool, number: int | None) -> None:
     known.describe()
     devices: dict[str, str] = {}
     for offer in known.offers("backend"):
-        if offer.status.state == "ready":
-            say(answers, stage=f"opens {offer.info.name}")
-            try:
-                device = known.open_backend(offer.full_name)
-            except BackendError:
-                continue  # it is in the offer's status
-            devices[offer.info.name] = device.backend.caps.device_text
+        # A device that is named may be one that the backend would not take by itself.
+        if number is None and offer.status.state != "ready":
+            continue
+        name = offer.full_name if number is None else f"{offer.full_name}:{number}"
+        say(answers, stage=f"opens {offer.info.name}")
+        try:
+            device = known.open_backend(name)
+        except BackendError:
+            continue  # it is in the offer's status
+        devices[offer.info.name] = device.backend.caps.device_text
     reports = [each for each in known.reports("found") if each.state != "blocked"]
     told = {}
     for report in reports if wants_facts else ():

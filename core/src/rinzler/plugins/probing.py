@@ -48,6 +48,9 @@ def verdicts(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         tried = pool.map(lambda plugin: _tried(plugin, words), missing)
         found.update(zip(missing, tried, strict=True))
+    for plugin in missing if number is None else ():  # one device says nothing of the others
+        if found[plugin].known:
+            keep(plugin, found[plugin])
     return found
 
 
@@ -114,7 +117,7 @@ def _clashing(report: PluginReport, owners: set[str]) -> PluginReport:
 
 
 def _tried(plugin: Plugin, words: Sequence[str]) -> Verdict:
-    """Run the prober, and keep what it says."""
+    """Run the prober."""
     limit = float(os.environ.get(SECONDS) or LIMIT)
     command = [sys.executable, "-P", "-m", "rinzler.plugins.prober", *words]
     try:
@@ -123,13 +126,11 @@ def _tried(plugin: Plugin, words: Sequence[str]) -> Verdict:
         )
     except subprocess.TimeoutExpired as late:
         stage = _stage(late.stdout or b"")
-        verdict = Verdict(harm=f"it hangs when it {stage}: no answer within {limit:g} s")
-    except OSError as error:  # no process can be started: then nothing is known, and nothing kept
-        return Verdict(reports=(_unknown(plugin, f"it could not be tried: {error}"),))
-    else:
-        verdict = _read(done.returncode, done.stdout, done.stderr)
-    keep(plugin, verdict)
-    return verdict
+        return Verdict(harm=f"it hangs when it {stage}: no answer within {limit:g} s")
+    except OSError as error:  # no process can be started: then nothing is known
+        reports = (_unknown(plugin, f"it could not be tried: {error}"),)
+        return Verdict(reports=reports, known=False)
+    return _read(done.returncode, done.stdout, done.stderr)
 
 
 def _environment(plugin: Plugin) -> dict[str, str]:

@@ -41,6 +41,8 @@ class Verdict:
     protocol: tuple[int, ...] = ()  # of core there
     harm: str = ""  # how it hung, or ended the process; then it must not be imported
 
+    known: bool = True  # False: it could not be tried
+
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Verdict:
         """Out of JSON. Raises KeyError or TypeError for what is none."""
