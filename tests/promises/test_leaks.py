@@ -11,6 +11,7 @@ Read next: `core/src/rinzler/ops/memory.py`.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import sys
 import threading
@@ -143,7 +144,9 @@ def leaking(name: str) -> Callable[[Callable[[int], object]], None]:
 
 @leaking("memory")
 def _memory(step: int) -> None:
-    kept.append(np.ones(12_500))  # 100 kB
+    pages = mmap.mmap(-1, 100_000)  # no part of a heap, which may have room from earlier tests
+    pages.write(bytes(100_000))
+    kept.append(pages)
 
 
 @leaking("objects")
