@@ -53,10 +53,14 @@ class Site:
         module = f"rinzler_{name}_plugin"
         self.install(f"rinzler-{name}", {name: module}, {module: source}, version)
 
-    def install_stranger(self, name: str = "stranger", priority: int = 40) -> None:
-        """A stranger's backend, which works."""
+    def write_stranger(self, name: str) -> None:
+        """The heavy module of a stranger's backend, which works."""
         source = STRANGER.read_text(encoding="utf-8").replace('"stranger"', f'"{name}"')
         (self.path / f"{name}_backend.py").write_text(source, encoding="utf-8")
+
+    def install_stranger(self, name: str = "stranger", priority: int = 40) -> None:
+        """A stranger's backend, called like its entry point."""
+        self.write_stranger(name)
         record = f"{name!r}, '{name}_backend:StrangerBackend', priority={priority}"
         self.install_plugin(name, backends(record))
 

@@ -15,12 +15,22 @@ import pytest
 
 from rinzler.cli.main import main
 from rinzler.plugins import manager, probing, verdicts
+from rinzler.plugins.apart import ending
 
 SEGFAULT = "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"
 HANG = "import time\ntime.sleep(600)\n"
 LEAVE = "import os\nos._exit(0)\n"
 TALK = 'print(\'{"reports": [], "devices": {}, "facts": {}}\')\n'
 OFFER = "{name!r}, '{name}_backend:make'"
+OPTIONS = """
+from dataclasses import dataclass, field
+@hookimpl
+def rinzler_options():
+    @dataclass(frozen=True)
+    class Options:
+        {field}: int = field(default=1, metadata=dict(help="how often"))
+    return Options
+"""
 # What it does when it is imported, described or opened; how that is said.
 HARMFUL = {
     "import_segfault": (SEGFAULT, "", "its process ended (SIGSEGV) when it is described"),
@@ -171,17 +181,38 @@ def test_what_a_plugin_prints_is_no_verdict(install, site, kept):
     assert (report["name"], report["state"]) == ("talk", "failed")
 
 
-def test_two_of_one_name_are_both_refused_in_a_listing_too(site, kept):
-    site.install_stranger("same")
-    site.install(
-        "rinzler-other",
-        {"other": "other_plugin"},
-        {"other_plugin": _offering("'same', 'same_backend:StrangerBackend'")},
-    )
+def states_in_a_listing(site) -> dict[str, tuple[str, str]]:
+    """State and reason by distribution, as another process told them."""
     found = site.plugins().found
     reports = probing.reports_of(probing.verdicts(found), found)
-    assert {each.state for each in reports} == {"duplicate"}
-    assert "ask for it as" in reports[0].reason
+    return {each.distribution: (each.state, each.reason) for each in reports}
+
+
+def test_two_of_one_name_are_both_refused_in_a_listing_too(site, kept):
+    site.write_stranger("same")
+    for name in ("one", "other"):
+        site.install_plugin(name, _offering("'same', 'same_backend:StrangerBackend'"))
+    found = states_in_a_listing(site)
+    assert {state for state, _ in found.values()} == {"duplicate"}
+    assert 'ask for it as "rinzler-one:same"' in found["rinzler-one"][1]
+
+
+def test_who_is_called_like_a_backend_owns_the_name_in_a_listing_too(site, kept):
+    site.install_stranger()
+    site.install_plugin("shadow", _offering("'stranger', 'stranger_backend:StrangerBackend'"))
+    found = states_in_a_listing(site)
+    assert found["rinzler-stranger"] == ("ready", "")
+    assert found["rinzler-shadow"][0] == "duplicate"
+    assert 'ask for it as "rinzler-shadow:stranger"' in found["rinzler-shadow"][1]
+
+
+def test_two_plugins_with_one_flag_are_told_in_a_listing_too(site, kept):
+    site.install_plugin("log", OPTIONS.format(field="file_every"))
+    file_plugin = {"file_plugin": OPTIONS.format(field="every")}
+    site.install("rinzler-file", {"log-file": "file_plugin"}, file_plugin)
+    found = states_in_a_listing(site)
+    assert {state for state, _ in found.values()} == {"duplicate"}
+    assert "--log-file-every is also a flag of rinzler-file 1.0" in found["rinzler-log"][1]
 
 
 def test_where_no_process_can_be_started_nothing_is_known_and_nothing_kept(site, kept, monkeypatch):
@@ -201,7 +232,7 @@ def test_where_no_process_can_be_started_nothing_is_known_and_nothing_kept(site,
 
 
 def test_a_signal_without_a_name_is_a_number():
-    assert probing._ending(-signal.SIGSEGV) == "SIGSEGV"
-    assert probing._ending(-250) == "exit code -250"
-    assert probing._ending(7) == "exit code 7"
+    assert ending(-signal.SIGSEGV) == "SIGSEGV"
+    assert ending(-250) == "exit code -250"
+    assert ending(7) == "exit code 7"
     assert manager.plugins

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from contextlib import suppress
 from typing import Any
 
 from rinzler.errors import RinzlerError
+from rinzler.plugins.apart import ending
 
 COMMAND = (sys.executable, "-P", "-m", "rinzler.autotune.worker")
 LAST_WORDS = 2000  # bytes of stderr that are looked at
@@ -76,11 +76,7 @@ class Trial:
 
     def _ending(self, what: str) -> str:
         """How a process ended that should not have."""
-        code = self._process.wait()
-        try:
-            name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        except ValueError:
-            name = f"exit code {code}"
+        name = ending(self._process.wait())
         words = self._last_words()
         return f"its process ended during {what!r} ({name})" + (f": {words}" if words else "")
 

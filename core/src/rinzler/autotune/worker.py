@@ -17,7 +17,6 @@ Read next: `trial.py`, the other end.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -32,6 +31,7 @@ from rinzler.gpt import GPT
 from rinzler.ops import Backend, Device
 from rinzler.optim import optimizer_of
 from rinzler.plugins import open_device
+from rinzler.plugins.apart import answers_alone
 from rinzler.step import Step
 
 CHECK_SEQUENCES = 2  # of the check: enough to have a batch
@@ -146,10 +146,8 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Keep the pipe to the parent for answers alone."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(sys.stdin, answers)
+    """Answer until standard input ends."""
+    serve(sys.stdin, answers_alone())
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rinzler.autotune.grid import available_cores
 from rinzler.cli.facts import lines_of
 from rinzler.cli.listing import WAITING, facts_by_plugin
 from rinzler.cli.streams import PATIENCE, say_if_slow
@@ -65,7 +66,7 @@ def machine_facts() -> list[Fact]:
             "python",
             f"{python} on {platform.system()} {platform.machine()}, numpy {np.__version__}",
         ),
-        Fact("cores", str(_cores())),
+        Fact("cores", str(available_cores())),
         _caches(),
     ]
     named = [name for name in sorted(os.environ) if name.startswith("RINZLER_")]
@@ -126,13 +127,6 @@ def _distributions() -> list[str]:
 
     found = {each.name.lower().replace("_", "-"): each.version for each in distributions()}
     return [f"{name} {found[name]}" for name in sorted(found) if name.startswith("rinzler")]
-
-
-def _cores() -> int:
-    """Those that this process may use: a container may have fewer than the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _caches() -> Fact:

@@ -26,9 +26,17 @@ from rinzler.plugins.describe import describe, new_manager
 from rinzler.plugins.devices import devices_of, expect_usable
 from rinzler.plugins.discovery import find_plugins, same_distribution
 from rinzler.plugins.loading import one_line
-from rinzler.plugins.model import Offer, Plugin, PluginReport, report_offer, report_plugin
+from rinzler.plugins.model import (
+    Offer,
+    Plugin,
+    PluginReport,
+    in_listing,
+    report_offer,
+    report_plugin,
+)
+from rinzler.plugins.names import Claim, flag_clash, name_clash
 from rinzler.plugins.opening import open_offer
-from rinzler.plugins.options import PluginOptions, shared_flags
+from rinzler.plugins.options import PluginOptions
 from rinzler.plugins.records import BUILT_IN_TOKENIZERS, BackendInfo, split_device
 
 if TYPE_CHECKING:
@@ -165,18 +173,11 @@ class Plugins:
 
     def clash(self, offer: Offer[Any]) -> str:
         """Who else has the name of an offer, as a reason; empty where it means this offer."""
+        claims = [_claim(each) for each in self._described(offer.kind)]
         if isinstance(offer.info, PluginOptions):
-            return shared_flags(offer, self._described("options"))
-        name = offer.info.name
-        holders = [each.plugin for each in self._matching(offer.info.KIND, name)]
-        if offer.plugin.name != name:
-            holders += [
-                each for each in self.found if each.name == name and each.status.state == "broken"
-            ]
-        others = sorted({str(each) for each in holders if each is not offer.plugin})
-        if not others:
-            return ""
-        return f'the name is also that of {", ".join(others)}; ask for it as "{offer.full_name}"'
+            return flag_clash(_claim(offer), claims)
+        broken = [each for each in self.found if each.status.state == "broken"]
+        return name_clash(_claim(offer), claims, broken)
 
     def listeners(self, hook: str) -> list[tuple[Plugin, HookImpl]]:
         """Who hears an event, in pluggy's order."""
@@ -219,8 +220,7 @@ class Plugins:
         if depth == "open":
             self._open_all()
         reports = [report for plugin in self.found for report in self._reports_of(plugin)]
-        order = ("backend", "corpus", "tokenizer", "options", "events", "plugin")
-        return sorted(reports, key=lambda r: (order.index(r.kind), -(r.priority or 0), r.name))
+        return sorted(reports, key=in_listing)
 
     def _open_all(self) -> None:
         for offer in self.offers("backend"):
@@ -236,6 +236,11 @@ class Plugins:
             heard = ", ".join(hook.removeprefix("rinzler_") for hook in plugin.listens)
             reports.append(report_plugin(plugin, "events", plugin.events, f"hears {heard}"))
         return reports or [report_plugin(plugin, "plugin", plugin.status, "")]
+
+
+def _claim(offer: Offer[Any]) -> Claim:
+    flags = tuple(offer.info.flags) if isinstance(offer.info, PluginOptions) else ()
+    return Claim(offer.plugin, offer.info.name, flags)
 
 
 def _is_from(plugin: Plugin, distribution: str) -> bool:

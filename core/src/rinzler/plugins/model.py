@@ -118,6 +118,14 @@ class PluginReport:
     error: BaseException | None = field(repr=False, compare=False)  # what `traceback` shows
 
 
+KINDS = ("backend", "corpus", "tokenizer", "options", "events", "plugin")  # as a listing has them
+
+
+def in_listing(report: PluginReport) -> tuple[int, int, str]:
+    """Where a report stands in a listing."""
+    return KINDS.index(report.kind), -(report.priority or 0), report.name
+
+
 def report_offer(offer: Offer[Any], clash: str) -> PluginReport:
     """The report of one offer; `clash` says who else has the name, empty where nobody has."""
     status, info, plugin = offer.status, offer.info, offer.plugin

@@ -15,15 +15,12 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from rinzler.errors import ConfigError, PluginError
-
-if TYPE_CHECKING:
-    from rinzler.plugins.model import Offer
 
 KINDS = (bool, int, float, str, Path)
 EXPECTED = "expected bool, int, float, str or Path, or one of them | None"
@@ -149,21 +146,6 @@ def plugin_options(taken: Collection[str] = ()) -> list[PluginOptions]:
             )
     usable = [each for each in offers if each.status.state == "ready" and not known.clash(each)]
     return sorted((each.info for each in usable), key=lambda info: info.name)
-
-
-def shared_flags(offer: Offer[PluginOptions], offers: Sequence[Offer[PluginOptions]]) -> str:
-    """Which flag or name of these options another plugin has too, as a reason; empty if none."""
-    for other in offers:
-        shared = [flag for flag in offer.info.flags if flag in other.info.flags]
-        same_name = offer.info.name == other.info.name  # `run.options` could hold only one
-        if other is offer or not (shared or same_name):
-            continue
-        what = f"{shared[0]} is also a flag" if shared else "its name is also that"
-        return (
-            f"{what} of {other.plugin}; uninstall one of them, or keep one out: "
-            f"RINZLER_BLOCK={other.plugin.distribution}"
-        )
-    return ""
 
 
 def why_no_option(typed: str) -> str:

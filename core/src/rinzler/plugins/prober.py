@@ -11,7 +11,6 @@ Read next: `probing.py`, the other end.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from typing import Any, TextIO
 
 from rinzler.errors import BackendError
 from rinzler.ops import PROTOCOL
+from rinzler.plugins.apart import answers_alone
 from rinzler.plugins.manager import plugins
 from rinzler.plugins.telling import facts_of
 from rinzler.plugins.verdicts import FACTS, plain
@@ -47,7 +47,8 @@ def probe(answers: TextIO, wants_facts: bool, number: int | None) -> None:
         say(answers, stage=f"tells of {report.name}")
         told[report.name] = [asdict(fact) for fact in facts_of(report, number)]
     found = [plain(each) for each in reports]
-    say(answers, reports=found, devices=devices, facts=told, protocol=PROTOCOL)
+    flags = [flag for offer in known.offers("options") for flag in offer.info.flags]
+    say(answers, reports=found, devices=devices, facts=told, protocol=PROTOCOL, flags=flags)
 
 
 def say(answers: TextIO, **record: Any) -> None:
@@ -56,9 +57,8 @@ def say(answers: TextIO, **record: Any) -> None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Keep the pipe to the parent for answers alone."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    """Answer what the parent asks with the words of a command line."""
+    answers = answers_alone()
     numbers = [int(word) for word in words if word.isdecimal()]
     probe(answers, FACTS in words, numbers[0] if numbers else None)
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,8 +20,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from rinzler.plugins.apart import ending
 from rinzler.plugins.discovery import ONLY
-from rinzler.plugins.model import Plugin, PluginReport, report_plugin
+from rinzler.plugins.model import Plugin, PluginReport, in_listing, report_plugin
+from rinzler.plugins.names import Claim, flag_clash, name_clash
 from rinzler.plugins.verdicts import FACTS, NO_MATTER, Verdict, keep, kept, plain
 
 SECONDS = "RINZLER_PROBE_SECONDS"
@@ -56,20 +57,42 @@ def verdicts(
 
 def reports_of(verdicts: Mapping[Plugin, Verdict], plugins: Sequence[Plugin]) -> list[PluginReport]:
     """A report per offer and listener, as `Plugins.reports` has them, without importing any."""
-    reports = []
+    found: list[tuple[Plugin, PluginReport]] = []
     for plugin in plugins:
         verdict = verdicts.get(plugin)
         if verdict is None:
-            reports.append(report_plugin(plugin, "plugin", plugin.status, ""))
+            found.append((plugin, report_plugin(plugin, "plugin", plugin.status, "")))
             continue
-        reports += [_of_another_process(record) for record in verdict.reports]
+        found += [(plugin, _of_another_process(record)) for record in verdict.reports]
         if verdict.harm:
             status = replace(plugin.status)
             status.become("broken", verdict.harm, _mend(plugin))
-            reports.append(report_plugin(plugin, "plugin", status, ""))
-    order = ("backend", "corpus", "tokenizer", "options", "events", "plugin")
-    reports.sort(key=lambda r: (order.index(r.kind), -(r.priority or 0), r.name))
-    return _contested(reports)
+            found.append((plugin, report_plugin(plugin, "plugin", status, "")))
+    claims = [(each, _claim(plugin, each, verdicts)) for plugin, each in found]
+    broken = [plugin for plugin, each in found if (each.kind, each.state) == ("plugin", "broken")]
+    reports = [_judged(each, claim, claims, broken) for each, claim in claims]
+    return sorted(reports, key=in_listing)
+
+
+def _claim(plugin: Plugin, report: PluginReport, verdicts: Mapping[Plugin, Verdict]) -> Claim:
+    verdict = verdicts.get(plugin, Verdict())
+    flags = verdict.flags if report.kind == "options" else ()
+    return Claim(plugin, report.name, tuple(flags))
+
+
+def _judged(
+    report: PluginReport,
+    claim: Claim,
+    claims: Sequence[tuple[PluginReport, Claim]],
+    broken: Sequence[Plugin],
+) -> PluginReport:
+    """The report, as a duplicate where another plugin has its name or a flag of it."""
+    if report.kind in ("events", "plugin") or report.state != "ready":
+        return report
+    alike = [each for other, each in claims if other.kind == report.kind]
+    is_options = report.kind == "options"
+    clash = flag_clash(claim, alike) if is_options else name_clash(claim, alike, broken)
+    return replace(report, state="duplicate", reason=clash) if clash else report
 
 
 def harmful(plugins: Sequence[Plugin]) -> dict[Plugin, tuple[str, str]]:
@@ -89,28 +112,6 @@ def _of_another_process(record: dict[str, Any]) -> PluginReport:
     """Open there is ready here."""
     state = "ready" if record["state"] == "open" else record["state"]
     return PluginReport(**{**record, "state": state, "error": None})
-
-
-def _contested(reports: Sequence[PluginReport]) -> list[PluginReport]:
-    """Names that two plugins have mean neither of them."""
-    owners: dict[tuple[str, str], set[str]] = {}
-    for report in reports:
-        owners.setdefault((report.kind, report.name), set()).add(
-            f"{report.distribution} {report.version}".strip()
-        )
-    return [_clashing(report, owners[report.kind, report.name]) for report in reports]
-
-
-def _clashing(report: PluginReport, owners: set[str]) -> PluginReport:
-    own = f"{report.distribution} {report.version}".strip()
-    others = sorted(owners - {own})
-    if report.kind not in ("backend", "corpus", "tokenizer") or not others:
-        return report
-    if report.state != "ready":
-        return report
-    full = f"{report.distribution}:{report.name}"
-    reason = f'the name is also that of {", ".join(others)}; ask for it as "{full}"'
-    return replace(report, state="duplicate", reason=reason)
 
 
 # --- trying -----------------------------------------------------------------------------------
@@ -146,14 +147,7 @@ def _read(code: int, out: bytes, err: bytes) -> Verdict:
             return Verdict.of(record)
     words = err.decode("utf-8", "replace").strip().splitlines()
     last = f": {words[-1].strip()[:200]}" if words else ""
-    return Verdict(harm=f"its process ended ({_ending(code)}) when it {_stage(out)}{last}")
-
-
-def _ending(code: int) -> str:
-    with suppress(ValueError):
-        if code < 0:
-            return signal.Signals(-code).name
-    return f"exit code {code}"
+    return Verdict(harm=f"its process ended ({ending(code)}) when it {_stage(out)}{last}")
 
 
 def _records(out: bytes) -> list[dict[str, Any]]:

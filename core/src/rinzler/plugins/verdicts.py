@@ -25,7 +25,7 @@ from rinzler.plugins.model import Plugin, PluginReport
 
 FOLDER = "RINZLER_PLUGIN_CACHE"
 AGAIN = 3600.0  # seconds after which what did not work, but did no harm, is tried again
-FORMAT = 1
+FORMAT = 2
 FACTS = "--facts"  # what asks the prober for them
 # They decide which plugins are asked, and not what one of them answers.
 NO_MATTER = ("RINZLER_BLOCK", "RINZLER_PLUGINS", "RINZLER_STRICT_PLUGINS", "RINZLER_BACKEND")
@@ -39,6 +39,7 @@ class Verdict:
     devices: Mapping[str, str] = field(default_factory=dict)  # of each backend that opened
     facts: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     protocol: tuple[int, ...] = ()  # of core there
+    flags: tuple[str, ...] = ()  # that its options add
     harm: str = ""  # how it hung, or ended the process; then it must not be imported
 
     known: bool = True  # False: it could not be tried
@@ -53,6 +54,7 @@ class Verdict:
             dict(record["devices"]),
             dict(record["facts"]),
             tuple(record["protocol"]),
+            tuple(record["flags"]),
             str(record.get("harm", "")),
         )
 
@@ -132,6 +134,7 @@ def keep(plugin: Plugin, verdict: Verdict) -> None:
         "reports": list(verdict.reports),
         "devices": dict(verdict.devices),
         "protocol": list(verdict.protocol),
+        "flags": list(verdict.flags),
         "harm": verdict.harm,
     }
     path = _path(identity)
