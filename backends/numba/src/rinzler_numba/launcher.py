@@ -104,7 +104,7 @@ class Program:
         self.workers = max(blocks, default=0) if sum(blocks) >= 2 * self.rows else 1
 
     def run(self) -> None:
-        """Run all, each after the one before. Raises BackendError where threads cannot be had."""
+        """Run all, each after the one before."""
         table, _ = self.table.buffer_info()
         workers = min(pool.count, self.workers)
         if workers <= 1 and self.rows == 1:  # nobody else has this table
@@ -115,7 +115,7 @@ class Program:
                 entry(ALONE)(table, self.rows, 1)
             return
         run_together = entry(TOGETHER)
-        with pool.turn():
+        with pool.lock:
             run_together(table, self.rows, workers)
 
 

@@ -6,8 +6,10 @@ where numba does not look, so it is loaded here before numba asks for it. `NUMBA
 and `NUMBA_NUM_THREADS` are honoured, and so is `OMP_NUM_THREADS`.
 
 Two Python threads take turns, since neither workqueue nor the tables allow less. A fork waits for
-the launch under way; afterwards tbb and workqueue start anew in the child. OpenMP's threads do not
-come back, and numba would kill the process, so the child gets an error instead.
+the launch under way; afterwards workqueue starts anew in the child. The threads of tbb and OpenMP
+do not come back: numba ends a process that calls OpenMP then, and a thread of tbb that goes to
+sleep during the fork leaves a lock of the library taken for ever. So their child computes on one
+thread, to the same bits.
 Read next: `vector.py`.
 """
 
@@ -30,6 +32,7 @@ LAYER = "NUMBA_THREADING_LAYER"
 LIMIT = "NUMBA_NUM_THREADS"
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")  # a user who sets these means us too
 WITH_TBB = ("", "default", "tbb", "safe", "threadsafe", "forksafe")  # values that allow tbb
+LEFT_BEHIND = ("tbb", "omp")  # layers whose threads are of no use in a fork
 TBB_NAMES = ("libtbb.so.12", "libtbb.12.dylib", "tbb12.dll")
 
 
@@ -87,7 +90,7 @@ class Pool:
         self.most = int(numba.config.NUMBA_NUM_THREADS)  # numba's own limit, fixed at its import
         self.count = min(self.most, asked_for() or self.most)
         self.layer = ""  # tbb, omp or workqueue, once it is started
-        self.lost = False  # this process is a fork, and its threads stayed behind
+        self.alone = False  # this process is a fork, and its threads stayed behind
         # Reentrant: a signal's handler may compute while the thread it interrupts has the turn.
         self.lock = RLock()
         hold_across_forks(self.lock)
@@ -107,28 +110,28 @@ class Pool:
             raise BackendError(f"numba found no threading layer: {told}; {mend}") from error
 
     def resize(self, count: int) -> None:
-        """Use this many threads. Raises BackendError beyond numba's limit."""
-        if not 1 <= count <= self.most:
-            raise BackendError(
-                f"numba: {count} threads asked for, expected 1 to {self.most}; numba fixes its "
-                f"limit when it is imported: start Python with {LIMIT}={count} for more"
-                if count > self.most
-                else f"numba: {count} threads asked for, expected 1 to {self.most}"
+        """Use this many threads. Raises BackendError beyond numba's limit, or a fork's."""
+        most = 1 if self.alone else self.most
+        if 1 <= count <= most:
+            self.count = count
+            return
+        mend = ""
+        if self.alone:
+            mend = (
+                f"; this process was forked from one that had started threads ({self.layer}), and "
+                "they do not survive a fork: start processes with 'spawn' for more"
             )
-        self.count = count
-
-    def turn(self) -> Any:
-        """The lock to hold while threads are at work. Raises BackendError where there are none."""
-        if self.lost:
-            raise BackendError(
-                "numba: this process was forked from one that had started OpenMP's threads, and "
-                "they do not survive a fork; start processes with 'spawn', or use one thread "
-                "(set_threads(1)), or pip install tbb"
+        elif count > most:
+            mend = (
+                "; numba fixes its limit when it is imported: start Python with "
+                f"{LIMIT}={count} for more"
             )
-        return self.lock
+        raise BackendError(f"numba: {count} threads asked for, expected 1 to {most}{mend}")
 
     def _after_fork(self) -> None:
-        self.lost = self.lost or self.layer == "omp"
+        if self.layer in LEFT_BEHIND:
+            self.alone = True
+            self.count = 1
 
 
 pool = Pool()
