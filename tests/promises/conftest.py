@@ -33,6 +33,7 @@ HEAD = "| promise | test | at least | counted | long form |"
 BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
 sys.path.append(str(HERE / "crash"))  # test files cannot import each other: helpers of some
 sys.path.append(str(HERE / "planted"))
+sys.path.append(str(HERE / "fuzz"))
 LONG = bool(os.environ.get("RINZLER_LONG"))
 WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
 
