@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -209,6 +210,28 @@ def test_a_checkpoint_of_something_else_is_refused() -> None:
     other = trainer(shape=replace(SHAPE, layers=2))
     with pytest.raises(CheckpointError, match="these weights are of another model"):
         other.restore(good)
+
+
+@pytest.mark.parametrize("field", ["vocab_size", "context", "d_model", "layers"])
+def test_a_description_that_would_ask_for_more_than_the_file_has_is_refused(field: str) -> None:
+    good = trainer().snapshot()
+    shape = {**good.meta["model"], field: 2**62}
+    with pytest.raises(CheckpointError, match="numbers as weights, and describes a model of"):
+        load_model(Checkpoint(good.tensors, {**good.meta, "model": shape}))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("tie_weights", [True, False])
+def test_a_model_has_as_many_numbers_as_its_shape_says(bias: bool, tie_weights: bool) -> None:
+    shape = replace(SHAPE, layers=3, context=7, bias=bias, tie_weights=tie_weights)
+    parameters = GPT(shape, device="numpy").parameters().values()
+    assert shape.parameters == sum(prod(p.shape) for p in parameters)
+
+
+@pytest.mark.parametrize("name", ["lr", "min_lr", "weight_decay", "clip_grad", "div_warn"])
+def test_a_number_that_no_float_holds_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is 1000"):
+        replace(SETTINGS, **{name: 10**400})
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from math import isfinite, log
+from math import inf, isfinite, log
 from typing import Any, TypeVar
 
 from rinzler.errors import ConfigError
@@ -58,6 +58,16 @@ class GPTConfig:
         return asdict(self)
 
     @property
+    def parameters(self) -> int:
+        """How many numbers such a model has, as arithmetic: `GPT` is built of as many."""
+        V, T, C = self.vocab_size, self.context, self.d_model
+        norm = 2 * C if self.bias else C
+        biases = 9 * C if self.bias else 0  # 3C and C of the attention, 4C and C of the MLP
+        block = 12 * C * C + biases + 2 * norm  # C×3C, C×C, C×4C and 4C×C
+        head = 0 if self.tie_weights else V * C
+        return V * C + T * C + self.layers * block + norm + head
+
+    @property
     def initial_loss(self) -> float:
         """ln V in nats: what guessing evenly costs, and where training starts."""
         return log(self.vocab_size)
@@ -82,7 +92,7 @@ class Curve:
         for name in ("since", "start", "warmup"):
             _expect(name, getattr(self, name), 0)
         _expect("end", self.end, 1)
-        if not (isinstance(self.origin, float) and isfinite(self.origin) and self.origin >= 0):
+        if not (isinstance(self.origin, float) and _finite(self.origin) and self.origin >= 0):
             raise ConfigError(f"origin is {self.origin!r}, expected a number of at least 0")
         if self.start + self.warmup >= self.end:
             raise ConfigError(
@@ -123,23 +133,23 @@ class TrainConfig:
             _expect(name, getattr(self, name), 1)
         for name in ("warmup_steps", "eval_every", "gen_every", "save_every", "keep_last", "seed"):
             _expect(name, getattr(self, name), 0)
-        if not (isfinite(self.lr) and self.lr > 0):
+        if not (_finite(self.lr) and self.lr > 0):
             raise ConfigError(f"lr is {self.lr}, expected a number above 0")
         if not 0.0 <= self.min_lr <= self.lr:
             raise ConfigError(f"min_lr is {self.min_lr}, expected 0 ≤ min_lr ≤ lr, {self.lr}")
         for name in ("beta1", "beta2"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}, expected 0 ≤ {name} < 1")
-        if not (isfinite(self.weight_decay) and self.weight_decay >= 0):
+        if not (_finite(self.weight_decay) and self.weight_decay >= 0):
             raise ConfigError(f"weight_decay is {self.weight_decay}, expected 0 or more")
-        if self.clip_grad is not None and not self.clip_grad > 0:
+        if self.clip_grad is not None and not _positive(self.clip_grad):
             raise ConfigError(f"clip_grad is {self.clip_grad}, expected a number above 0, or none")
         if self.optimizer not in OPTIMIZERS:
             known = f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}"
             raise ConfigError(f"optimizer is {self.optimizer!r}, expected {known}")
-        if not self.div_warn > 0:
+        if not _positive(self.div_warn):
             raise ConfigError(f"div_warn is {self.div_warn}, expected a percentage above 0")
-        if self.div_crit is not None and not self.div_crit > 0:
+        if self.div_crit is not None and not _positive(self.div_crit):
             raise ConfigError(f"div_crit is {self.div_crit}, expected a percentage above 0")
         self._check_course()
 
@@ -186,13 +196,13 @@ class Sampling:
     def __post_init__(self) -> None:
         for name, least in (("tokens", 1), ("num_samples", 1), ("top_k", 0), ("seed", 0)):
             _expect(name, getattr(self, name), least)
-        if not (isfinite(self.temperature) and self.temperature >= 0):
+        if not (_finite(self.temperature) and self.temperature >= 0):
             raise ConfigError(f"temperature is {self.temperature}, expected 0 or more")
         if not 0.0 < self.top_p <= 1.0:
             raise ConfigError(f"top_p is {self.top_p}, expected 0 < top_p ≤ 1; 1: draw from all")
         if not 0.0 <= self.min_p <= 1.0:
             raise ConfigError(f"min_p is {self.min_p}, expected 0 ≤ min_p ≤ 1; 0: draw from all")
-        if not (isfinite(self.repetition_penalty) and self.repetition_penalty > 0):
+        if not (_finite(self.repetition_penalty) and self.repetition_penalty > 0):
             raise ConfigError(
                 f"repetition_penalty is {self.repetition_penalty}, expected a number above 0; "
                 "1: none"
@@ -207,6 +217,19 @@ def _expect(name: str, value: Any, least: int) -> None:
     if value > MOST:
         power = value.bit_length() - 1
         raise ConfigError(f"{name} is 2**{power} or more, expected less than 2**63")
+
+
+def _finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold: a file may have one of 400 digits."""
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _positive(value: Any) -> bool:
+    """Whether it is a number above 0; infinity is one."""
+    return value > 0 and (value == inf or _finite(value))
 
 
 def _choices(values: list[int]) -> str:

@@ -84,7 +84,11 @@ def _is_measured(best: object) -> bool:
 
 
 def described(saved: Checkpoint) -> tuple[GPTConfig, Tokenizer, str]:
-    """(shape, tokenizer, dtype) of the model in a checkpoint. Raises CheckpointError."""
+    """(shape, tokenizer, dtype) of the model in a checkpoint.
+
+    Raises CheckpointError, also where the weights are not as many as such a model has: a few words
+    in a file must not ask for more memory than the file itself has.
+    """
     try:
         known = {field.name for field in fields(GPTConfig)}
         shape = {name: value for name, value in saved.meta["model"].items() if name in known}
@@ -95,6 +99,12 @@ def described(saved: Checkpoint) -> tuple[GPTConfig, Tokenizer, str]:
         raise CheckpointError(
             f"this checkpoint does not describe a GPT: {type(error).__name__}: {error}"
         ) from error
+    held = sum(array.size for array in split_tensors(saved)[0].values())
+    if held != config.parameters:
+        raise CheckpointError(
+            f"this checkpoint holds {held:,} numbers as weights, and describes a model of "
+            f"{config.parameters:,}. Use another checkpoint of the run"
+        )
     return config, tokenizer, dtype
 
 

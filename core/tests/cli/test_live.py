@@ -30,7 +30,6 @@ PLAN = Plan(
     opening="Once upon",
     vocabulary=Vocabulary(BPETokenizer(((104, 101), (116, 257))), "from the cache"),
     model=GPTConfig(256),
-    parameters=221_184,
     training=TrainConfig(steps=1200),
     backend=Choice("fast", None, "auto: highest priority of fast, numpy", ("passed over slow",)),  # type: ignore[arg-type]
     device_text="8 threads",
@@ -103,7 +102,7 @@ def test_the_lines_of_a_log_with_a_bar_below() -> None:
     screen = plain(run(None))
     for line in (
         "corpus     notes · 3 documents · 50 kB, 5 kB of it for validation",
-        "model      4 layers x 64 · 4 heads · context 128 · 221,184 parameters",
+        "model      4 layers x 64 · 4 heads · context 128 · 224,640 parameters",
         "skipped    passed over slow",
         "tokenizer  bpe, 2 merges · 1.0 bytes per token · from the cache",
         "backend    fast · 8 threads (auto: highest priority of fast, numpy)",

@@ -90,7 +90,7 @@ def careless() -> None:
 
     def described(saved: Any) -> Any:
         shape = restore.GPTConfig(**saved.meta["model"])
-        return shape, restore.tokenizer_from_json(saved.meta["tokenizer"])
+        return shape, restore.tokenizer_from_json(saved.meta["tokenizer"]), saved.meta["dtype"]
 
     import targets
 

@@ -23,6 +23,7 @@ import numpy as np
 from rinzler.checkpoint import format, raw, text
 from rinzler.checkpoint.content import Checkpoint, digest_of
 from rinzler.checkpoint.spans import views
+from rinzler.config import GPTConfig
 from rinzler.errors import CheckpointError, DataError
 from rinzler.restore import described
 from rinzler.tokenizer import BPETokenizer, cache, tokenizer_from_json
@@ -416,9 +417,11 @@ def accepts_described(data: bytes) -> bool:
     if not isinstance(meta, dict):
         return False
     try:
-        described(Checkpoint({}, meta))
+        config, _, _ = described(Checkpoint({"weights": WEIGHTS}, meta))
     except (CheckpointError, DataError):
         return False
+    if config.parameters != WEIGHTS.size:
+        raise Violation(f"a model of {config.parameters} numbers would be made")
     return True
 
 
@@ -437,6 +440,7 @@ TOKENIZERS = [
     {"kind": "bpe", "merges": [[116, 104], [257, 101], [257, 258], [258, 258]]},
 ]
 MODEL = {"vocab_size": 300, "context": 8, "d_model": 8, "layers": 1, "heads": 2, "dropout": 0.0}
+WEIGHTS = np.zeros(GPTConfig(**MODEL).parameters, np.float32)  # as many as MODEL has
 METAS = [{"model": MODEL, "tokenizer": each, "dtype": "float32", "step": 3} for each in TOKENIZERS]
 FILES = _json_seeds(TOKENIZERS)
 SEEDS = {

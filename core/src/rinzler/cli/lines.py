@@ -75,7 +75,7 @@ def plan_lines(plan: Plan) -> list[Line]:
         (
             "model",
             f"{plural(model.layers, 'layer')} x {model.d_model} · {plural(model.heads, 'head')} · "
-            f"context {model.context} · {plan.parameters:,} parameters",
+            f"context {model.context} · {model.parameters:,} parameters",
         ),
         ("tokenizer", plan.vocabulary.describe(plan.bytes_per_token)),
         *lines,

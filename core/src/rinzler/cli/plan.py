@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import log, prod
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,6 @@ class Plan:
     opening: str  # the first words of the validation text: something to prompt the model with
     vocabulary: Vocabulary
     model: GPTConfig
-    parameters: int
     training: TrainConfig
     backend: Choice
     device_text: str
@@ -117,7 +116,6 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
         opening=opening(data.val_text),
         vocabulary=vocabulary,
         model=shape,
-        parameters=count_parameters(model),
         training=request.training,
         backend=choice,
         device_text=choice.device.backend.caps.device_text,
@@ -226,10 +224,6 @@ def versions(backend: str) -> dict[str, str]:
         "system": platform.platform(),
     }
     return versions | {report.distribution: report.version for report in found}
-
-
-def count_parameters(model: GPT) -> int:
-    return sum(prod(p.shape) for p in model.parameters().values())
 
 
 def fingerprints(documents: Documents) -> list[Fingerprint]:

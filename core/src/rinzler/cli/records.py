@@ -48,7 +48,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "corpus": {"name": plan.corpus_name} | {key: corpus[key] for key in wanted},
         "tokenizer": plan.vocabulary.to_json() | {"bytes_per_token": plan.bytes_per_token},
         "model": plan.model.to_json(),
-        "parameters": plan.parameters,
+        "parameters": plan.model.parameters,
         "training": plan.training.to_json(),
         "backend": backend_record(plan) | {"notes": list(plan.backend.notes)},
         "tokens_per_step": plan.tokens_per_step,
