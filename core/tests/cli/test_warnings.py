@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from rinzler.cli.lines import aligned, divergence_line, spike_line
+from rinzler.cli.eventlines import divergence_line, spike_lines
+from rinzler.cli.lines import aligned
 from rinzler.events import OVERFITTING, RISING, STUCK, Diverging, Spike, Stepped
 
 LINES = {
@@ -33,12 +34,12 @@ def test_a_divergence_is_said_in_words(kind: str) -> None:
 
 def test_a_spike_is_a_line() -> None:
     event = Stepped(812, 3.0, 1e-3, 14.2, 1000.0, Spike(14.2, 1.31))
-    (line,) = spike_line(event, 1.0)
+    (line,) = spike_lines(event, 1.0)
     said = "spike      step 812 · the gradient's norm is 14.2, and 1.31 is usual; "
     assert aligned(line) == f"{said}clipped to 1"
-    (line,) = spike_line(event, None)
+    (line,) = spike_lines(event, None)
     assert aligned(line) == f"{said}--clip-grad 1 would shorten it"
-    assert spike_line(Stepped(812, 3.0, 1e-3, 14.2, 1000.0), 1.0) == []
+    assert spike_lines(Stepped(812, 3.0, 1e-3, 14.2, 1000.0), 1.0) == []
 
 
 def test_a_spike_in_a_run_is_told_and_recorded(shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,26 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from rinzler.config import TrainConfig
-from rinzler.data import Split, Tokenizer
 from rinzler.events import Evaluated, Sampled
-from rinzler.gpt import GPT
 from rinzler.trainer import Trainer
 
 
 class AttendedTrainer(Trainer):
     """`attend(what)` surrounds everything that is not a step."""
 
-    def __init__(
-        self,
-        model: GPT,
-        tokenizer: Tokenizer,
-        data: Split,
-        config: TrainConfig,
-        capture: bool = True,
-    ) -> None:
-        super().__init__(model, tokenizer, data, config, capture)
-        self.attend: Callable[[str], AbstractContextManager[object]] = nullcontext
+    attend: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def evaluate(self, final: bool = False) -> Evaluated:
         with self.attend("validating on all of the held-back text" if final else "validating"):

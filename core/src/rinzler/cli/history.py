@@ -93,6 +93,7 @@ def look_at(folder: Path) -> PastRun:
     if holder is not None:
         state, note = "running", holder
     validations = _validations(records)
+    comparable = _validations(records, final=False)
     return PastRun(
         folder,
         state,
@@ -100,11 +101,7 @@ def look_at(folder: Path) -> PastRun:
         done,
         planned,
         max(validations, key=lambda each: each.step, default=None),
-        min(
-            (each for each in _validations(records, final=False)),
-            key=lambda each: (each.loss, each.step),
-            default=None,
-        ),
+        min(comparable, key=lambda each: (each.loss, each.step), default=None),
         len(kept),
         sum(_size(path) for path in folder.iterdir()),
         note,

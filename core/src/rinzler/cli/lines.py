@@ -3,7 +3,8 @@
 Pure functions of facts; each returns (label, text) pairs that stand under each other. Losses are
 in nats per token and in bits per byte, next to what guessing evenly and what gzip would cost on the
 same text: only so does a number say whether it is good.
-Leaves out: where the lines go. Read next: `report.py`.
+Leaves out: what happens between its plan and its end (`eventlines.py`), and where the lines go.
+Read next: `eventlines.py`.
 """
 
 from __future__ import annotations
@@ -15,16 +16,7 @@ from rinzler.cli.invocation import Invocation
 from rinzler.cli.needs import Needs, Pace
 from rinzler.cli.plan import Plan
 from rinzler.cli.words import duration, plural, size, tokens
-from rinzler.events import (
-    RISING,
-    STUCK,
-    CapturedStep,
-    Diverging,
-    Evaluated,
-    NotSaved,
-    Saved,
-    Stepped,
-)
+from rinzler.events import Evaluated
 
 Line = tuple[str, str]
 LABEL = 11  # columns that a label takes
@@ -140,55 +132,6 @@ def passes(number: float) -> str:
     if number < 1.95:
         return f"{number:.2g} passes"
     return f"{number:,.0f} passes"
-
-
-def validation_line(event: Evaluated, plan: Plan) -> Line:
-    gzip = plan.corpus.gzip_bits_per_byte
-    bits = plan.bits_per_byte(event.loss)
-    beside = f"from {plan.start_bits_per_byte:.2f}" + (f", gzip {gzip:.2f}" if gzip else "")
-    where = f"step {event.step:,} · loss {event.loss:.3f}"
-    return "validation", f"{where} · {bits:.2f} bits per byte ({beside})"
-
-
-def divergence_line(event: Diverging) -> Line:
-    where, loss = f"step {event.step:,}", f"{event.val_loss:.3f}"
-    if event.kind == RISING:
-        text = f"validation is at {loss}, and was at {event.beside:.3f}: the loss rises again"
-        return "diverging", f"{where} · {text}; a lower --lr, or --cosine, would keep it down"
-    if event.kind == STUCK:
-        text = f"training loss {event.train_loss:.3f}, and guessing costs {event.beside:.3f}"
-        return "diverging", f"{where} · {text}: it does not learn; try --lr 0.001, or other text"
-    advice = "it learns the text by heart: add text, or --dropout 0.1"
-    where = f"{where} · validation lies {event.gap:.0f} % above training"
-    return "diverging", f"{where} ({loss} and {event.train_loss:.3f}): {advice}"
-
-
-def spike_line(event: Stepped, limit: float | None) -> list[Line]:
-    """A line for a step with an unusual gradient, none for any other."""
-    found = event.spike
-    if found is None:
-        return []
-    clipped = f"; clipped to {limit:g}" if limit is not None else "; --clip-grad 1 would shorten it"
-    text = f"the gradient's norm is {found.grad_norm:.3g}, and {found.usual:.3g} is usual"
-    return [("spike", f"step {event.step:,} · {text}{clipped}")]
-
-
-def saved_line(event: Saved) -> Line:
-    return "saved", f"{event.path} ({size(event.nbytes)})"
-
-
-def not_saved_line(event: NotSaved) -> Line:
-    return "not saved", f"{event.reason}. The run goes on, and its next save tries again"
-
-
-def captured_line(event: CapturedStep) -> Line:
-    arena, unplanned = size(event.arena), size(event.unplanned)
-    calls = plural(event.calls, "call")
-    return "captured", f"{calls} a step, arena {arena} ({unplanned} without reuse)"
-
-
-def sample_text(step: int, text: str) -> str:
-    return f"── sample after step {step:,} ──\n{text.strip(chr(10))}\n\n"
 
 
 def outcome_lines(outcome: Outcome, plan: Plan) -> list[Line]:

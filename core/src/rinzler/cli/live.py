@@ -13,38 +13,23 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from rinzler.cli.lines import (
-    LABEL,
-    VERBATIM,
-    WORDS,
-    Line,
-    Outcome,
-    captured_line,
-    divergence_line,
-    not_saved_line,
-    outcome_lines,
-    plan_lines,
-    sample_text,
-    saved_line,
-    spike_line,
-    validation_line,
-)
+from rinzler.cli.eventlines import event_lines, sample_text
+from rinzler.cli.lines import LABEL, VERBATIM, WORDS, Line, Outcome, outcome_lines, plan_lines
 from rinzler.cli.plan import Plan
 from rinzler.cli.report import STOPPING, Listener, Meter
 from rinzler.cli.streams import Results
 from rinzler.cli.words import duration, visible
-from rinzler.events import (
-    CapturedStep,
-    Diverging,
-    Evaluated,
-    Event,
-    NotSaved,
-    Sampled,
-    Saved,
-    Stepped,
-)
+from rinzler.events import Event, Sampled, Stepped
 
 REFRESH = 0.2  # seconds between two readings of the meter; a number that races cannot be read
+STYLES = {  # of a line, by its label; the others are plain
+    "validation": "bold",
+    "result": "bold",
+    "spike": "yellow",
+    "diverging": "yellow",
+    "note": "yellow",
+    "not saved": "bold red",
+}
 
 
 class LiveReporter(Listener):
@@ -76,22 +61,10 @@ class LiveReporter(Listener):
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
             self._stepped(event)
-            for line in spike_line(event, self.plan.training.clip_grad):
-                self._print(line, "yellow")
-        elif isinstance(event, Evaluated):
-            self._print(validation_line(event, self.plan), "bold")
-        elif isinstance(event, Saved):
-            self._print(saved_line(event))
-            for note in event.notes:
-                self._print(("note", note), "yellow")
-        elif isinstance(event, NotSaved):
-            self._print(not_saved_line(event), "bold red")
-        elif isinstance(event, CapturedStep):
-            self._print(captured_line(event))
-        elif isinstance(event, Diverging):
-            self._print(divergence_line(event), "yellow")
         elif isinstance(event, Sampled):
             self._sampled(event)
+        for line in event_lines(event, self.plan):
+            self._print(line)
 
     def busy(self, what: str) -> None:
         self.progress.update(self.task, description=f"{self._where()}, {what}", reading="")
@@ -106,7 +79,7 @@ class LiveReporter(Listener):
         self.close()
         self.console.print()
         for line in outcome_lines(outcome, self.plan):
-            self._print(line, "bold" if line[0] == "result" else "")
+            self._print(line)
 
     def close(self) -> None:
         self.progress.stop()
@@ -139,10 +112,10 @@ class LiveReporter(Listener):
         self.console.print(Text(body.rstrip("\n")), soft_wrap=True)  # Text: [this] is no markup
         self.console.print()
 
-    def _print(self, line: Line, style: str = "") -> None:
+    def _print(self, line: Line) -> None:
         label, text = line
         if label not in VERBATIM:
             room = max(20, self.console.width - LABEL)
             text = ("\n" + " " * LABEL).join(wrap(text, room))
-        words = Text.assemble((f"{label:<{LABEL}}", "dim"), (text, style))
+        words = Text.assemble((f"{label:<{LABEL}}", "dim"), (text, STYLES.get(label, "")))
         self.console.print(words, soft_wrap=True)

@@ -30,7 +30,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rinzler.cli.lines import Outcome, sample_text
+from rinzler.cli.eventlines import sample_text
+from rinzler.cli.lines import Outcome
 from rinzler.cli.plan import Plan, backend_record
 from rinzler.cli.report import Listener
 from rinzler.cli.rundir import RunFile

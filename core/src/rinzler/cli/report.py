@@ -10,34 +10,12 @@ from __future__ import annotations
 
 from time import perf_counter
 
-from rinzler.cli.lines import (
-    LABEL,
-    WORDS,
-    Outcome,
-    aligned,
-    captured_line,
-    divergence_line,
-    not_saved_line,
-    outcome_lines,
-    plan_lines,
-    sample_text,
-    saved_line,
-    spike_line,
-    validation_line,
-)
+from rinzler.cli.eventlines import event_lines, sample_text
+from rinzler.cli.lines import LABEL, WORDS, Outcome, aligned, outcome_lines, plan_lines
 from rinzler.cli.plan import Plan
 from rinzler.cli.streams import Results, say, say_from_handler
 from rinzler.cli.words import duration, visible
-from rinzler.events import (
-    CapturedStep,
-    Diverging,
-    Evaluated,
-    Event,
-    NotSaved,
-    Sampled,
-    Saved,
-    Stepped,
-)
+from rinzler.events import Event, Sampled, Stepped
 
 STOPPING = "finishing this step, then saving; once more to leave at once"
 LINES = 50  # about so many in a whole run
@@ -124,22 +102,10 @@ class PlainReporter(Listener):
     def happened(self, event: Event) -> None:
         if isinstance(event, Stepped):
             self._stepped(event)
-            for line in spike_line(event, self.plan.training.clip_grad):
-                say(aligned(line))
-        elif isinstance(event, Evaluated):
-            say(aligned(validation_line(event, self.plan)))
-        elif isinstance(event, Saved):
-            say(aligned(saved_line(event)))
-            for note in event.notes:
-                say(f"note: {note}")
-        elif isinstance(event, NotSaved):
-            say(aligned(not_saved_line(event)))
-        elif isinstance(event, CapturedStep):
-            say(aligned(captured_line(event)))
-        elif isinstance(event, Diverging):
-            say(aligned(divergence_line(event)))
-        elif isinstance(event, Sampled) and self.results:
+        if isinstance(event, Sampled) and self.results:
             self.results.write("\n" + visible(sample_text(event.step, event.text)))
+        for label, text in event_lines(event, self.plan):
+            say(f"note: {text}" if label == "note" else aligned((label, text)))
 
     def busy(self, what: str) -> None:
         if self.step == self.plan.training.steps:  # when the steps are over, say what goes on

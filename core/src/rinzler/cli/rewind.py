@@ -17,7 +17,7 @@ from typing import Any
 
 from rinzler import checkpoint
 from rinzler.cli import rundir
-from rinzler.cli.lines import sample_text
+from rinzler.cli.eventlines import sample_text
 from rinzler.cli.streams import say
 from rinzler.cli.words import visible
 from rinzler.errors import CheckpointError
