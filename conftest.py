@@ -129,7 +129,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"  {line}", red=True)
 
 
-@pytest.hookimpl(trylast=True)
 @pytest.fixture(scope="session", autouse=True)
 def caches_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No verdict on a plugin and no measurement is taken from, or left to, whoever runs tests."""
@@ -141,6 +140,7 @@ def caches_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if AUDIT.violations and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
