@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from rinzler.cli.newbackend import package_of
 from rinzler.plugins import manager, select
 from rinzler.plugins.manager import Plugins
 from rinzler.plugins.model import PluginReport
 
-STRANGER = Path(__file__).parent / "stranger" / "stranger_backend.py"
 HEADER = "from rinzler.plugins import BackendInfo, CorpusInfo, hookimpl\n"
 
 
@@ -54,14 +54,18 @@ class Site:
         self.install(f"rinzler-{name}", {name: module}, {module: source}, version)
 
     def write_stranger(self, name: str) -> None:
-        """The heavy module of a stranger's backend, which works."""
-        source = STRANGER.read_text(encoding="utf-8").replace('"stranger"', f'"{name}"')
-        (self.path / f"{name}_backend.py").write_text(source, encoding="utf-8")
+        """The package of a stranger's backend, which works: what `rinzler new-backend` writes."""
+        ours = f"rinzler_{name}"  # in another package: a backend called numpy may be there already
+        for place, text in package_of(name).items():
+            if place.startswith("src/"):
+                path = self.path / place.removeprefix("src/").replace(ours, f"strange_{name}")
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text.replace(ours, f"strange_{name}"), encoding="utf-8")
 
     def install_stranger(self, name: str = "stranger", priority: int = 40) -> None:
         """A stranger's backend, called like its entry point."""
         self.write_stranger(name)
-        record = f"{name!r}, '{name}_backend:StrangerBackend', priority={priority}"
+        record = f"{name!r}, 'strange_{name}.backend:Backend', priority={priority}"
         self.install_plugin(name, backends(record))
 
     def plugins(self) -> Plugins:

@@ -13,7 +13,7 @@ from rinzler.plugins import BackendInfo, choose_backend, current_device, list_de
 
 MANY = """
 from rinzler.ops import Caps, Fact
-from stranger_backend import StrangerBackend
+from strange_stranger.backend import Backend as StrangerBackend
 
 class ManyBackend(StrangerBackend):
     name = "many"

@@ -102,7 +102,7 @@ def test_a_raising_listener_is_dropped_and_the_others_go_on(site, run, caplog, c
 def test_a_dropped_listener_keeps_its_backend(site, run, backends):
     site.install_stranger()
     listener = "@hookimpl\ndef rinzler_train_start(run):\n    raise ValueError\n"
-    source = listener + backends("'stranger', 'stranger_backend:StrangerBackend'")
+    source = listener + backends("'stranger', 'strange_stranger.backend:Backend'")
     (site.path / "rinzler_stranger_plugin.py").write_text(
         "from rinzler.plugins import BackendInfo, hookimpl\n" + source, encoding="utf-8"
     )

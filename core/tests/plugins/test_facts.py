@@ -9,7 +9,7 @@ import pytest
 from rinzler.cli import main
 
 BACKEND = """
-from stranger_backend import StrangerBackend
+from strange_stranger.backend import Backend as StrangerBackend
 from rinzler.ops import Fact
 
 class TalkingBackend(StrangerBackend):
@@ -60,7 +60,7 @@ def test_facts_stand_below_their_backend(talking, command) -> None:
     block = out[out.index("\ntalking ") + 1 :]
     assert block.splitlines()[:5] == [
         "talking    ready: it talks",
-        "           device     numpy, with a stranger's hands",
+        "           device     numpy, until it is replaced",
         "           threads    3 of 4",
         "           cooling    none",
         "                      → buy a fan",
@@ -77,7 +77,7 @@ def test_facts_in_the_verbose_listing(talking, command) -> None:
     assert code == 0
     assert out.endswith(
         "talking (backend): rinzler_talking_plugin\n"
-        "  device     numpy, with a stranger's hands\n"
+        "  device     numpy, until it is replaced\n"
         "  threads    3 of 4\n"
         "  cooling    none\n"
         "             → buy a fan\n"
@@ -155,7 +155,7 @@ def test_warming_up_shows_what_takes_time(
     code, out, err = command("warmup", "talking")
     assert (code, out) == (0, "")
     lines = err.splitlines()
-    assert lines[0].startswith("backend    talking · numpy, with a stranger's hands (")
+    assert lines[0].startswith("backend    talking · numpy, until it is replaced (")
     assert lines[1].split()[:2] == ["2/2", "slow"]
     assert lines[2].startswith("done       2 parts · 0.")
     assert len(lines) == 3

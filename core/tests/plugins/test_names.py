@@ -63,7 +63,7 @@ def test_auto_is_not_a_backend():
 def install_rival(site, backends, distribution, entry_point, fields=""):
     """Another distribution whose backend calls itself stranger."""
     module = distribution.replace("-", "_") + "_plugin"
-    source = backends(f"'stranger', 'stranger_backend:StrangerBackend', {fields}")
+    source = backends(f"'stranger', 'strange_stranger.backend:Backend', {fields}")
     site.install(distribution, {entry_point: module}, {module: source}, version="6.6")
 
 

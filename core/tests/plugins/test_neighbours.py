@@ -21,7 +21,7 @@ def told(site, backends):
         name = names.get("name", "stranger")
         site.install_stranger(name)
         light = site.path / f"rinzler_{name}_plugin.py"
-        offered = backends(f"{name!r}, '{name}_backend:StrangerBackend', {record}")
+        offered = backends(f"{name!r}, 'strange_{name}.backend:Backend', {record}")
         light.write_text(
             f"from rinzler.plugins import BackendInfo, hookimpl\n{source}\n{offered}",
             encoding="utf-8",
@@ -87,11 +87,11 @@ def test_a_requirement_that_is_named(told, site) -> None:
 
 def test_a_backend_that_there_can_be_only_one_of(told, site) -> None:
     found = told()
-    backend = site.path / "stranger_backend.py"
+    backend = site.path / "strange_stranger" / "backend.py"
     backend.write_text(
         backend.read_text(encoding="utf-8").replace(
-            "class StrangerBackend(Backend):",
-            "class StrangerBackend(Backend):\n"
+            "class Backend(Protocol):",
+            "class Backend(Protocol):\n"
             "    def __new__(cls):\n"
             "        assert not cls.__dict__.get('made'), 'the device is taken'\n"
             "        cls.made = True\n"
@@ -99,7 +99,7 @@ def test_a_backend_that_there_can_be_only_one_of(told, site) -> None:
         ),
         encoding="utf-8",
     )
-    sys.modules.pop("stranger_backend", None)
+    sys.modules.pop("strange_stranger.backend", None)
     site.plugins()
     subject = Subject.installed("stranger")
     (check,) = [each for each in checks(["plugin"], 0) if each.short == "opens_twice"]

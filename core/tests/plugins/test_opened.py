@@ -16,7 +16,8 @@ from rinzler.ops import OPS, Device, call
 from rinzler.plugins import choose_backend, open_device
 
 BASE = (
-    "from stranger_backend import StrangerBackend\nclass Bad(StrangerBackend):\n    name = 'bad'\n"
+    "from strange_stranger.backend import Backend as StrangerBackend\n"
+    "class Bad(StrangerBackend):\n    name = 'bad'\n"
 )
 ADD = "    kernels = StrangerBackend.kernels | {'add': add}\n"
 
@@ -25,7 +26,7 @@ def test_a_strangers_backend_appears_opens_and_computes(site):
     site.install_stranger()
     site.plugins()
     assert site.report("stranger").state == "ready"
-    assert "stranger_backend" not in sys.modules  # described, not imported
+    assert "strange_stranger" not in sys.modules  # described, not imported
     device = open_device("stranger")
     assert isinstance(device, Device)
     assert device.name == "stranger"
@@ -59,7 +60,7 @@ def test_asking_by_name_describes_that_plugin_alone(site):
 
 def test_a_name_that_is_not_its_entry_points_is_found_all_the_same(site, backends):
     site.install_stranger("other")
-    module = {"odd_plugin": backends("'other', 'other_backend:StrangerBackend'")}
+    module = {"odd_plugin": backends("'other', 'strange_other.backend:Backend'")}
     (site.path / "rinzler_other-1.0.dist-info" / "entry_points.txt").unlink()
     site.install("rinzler-odd", {"something_else": "odd_plugin"}, module)
     site.plugins()

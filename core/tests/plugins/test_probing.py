@@ -191,7 +191,7 @@ def states_in_a_listing(site) -> dict[str, tuple[str, str]]:
 def test_two_of_one_name_are_both_refused_in_a_listing_too(site, kept):
     site.write_stranger("same")
     for name in ("one", "other"):
-        site.install_plugin(name, _offering("'same', 'same_backend:StrangerBackend'"))
+        site.install_plugin(name, _offering("'same', 'strange_same.backend:Backend'"))
     found = states_in_a_listing(site)
     assert {state for state, _ in found.values()} == {"duplicate"}
     assert 'ask for it as "rinzler-one:same"' in found["rinzler-one"][1]
@@ -199,7 +199,7 @@ def test_two_of_one_name_are_both_refused_in_a_listing_too(site, kept):
 
 def test_who_is_called_like_a_backend_owns_the_name_in_a_listing_too(site, kept):
     site.install_stranger()
-    site.install_plugin("shadow", _offering("'stranger', 'stranger_backend:StrangerBackend'"))
+    site.install_plugin("shadow", _offering("'stranger', 'strange_stranger.backend:Backend'"))
     found = states_in_a_listing(site)
     assert found["rinzler-stranger"] == ("ready", "")
     assert found["rinzler-shadow"][0] == "duplicate"
