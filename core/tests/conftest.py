@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rinzler.capture import Captured
+from rinzler.cli import main
 from rinzler.errors import CaptureError
 from rinzler.ops import Array, Device, call, no_fused
 from rinzler.plugins import open_device
@@ -66,3 +67,26 @@ def _refused(device: Device, compute: Callable[[], Sequence[Array]], why: str, c
 @pytest.fixture
 def refused() -> Callable[..., None]:
     return _refused
+
+
+@pytest.fixture
+def run_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[int, str, str]]:
+    """What is typed, in this process: `run_command("rinzler", "doctor")`, or `"rinzler-train"`.
+
+    Returns (exit code, stdout, stderr). A first word of another name is `rinzler`, too.
+    """
+    entries = {
+        "rinzler-train": main.train_main,
+        "rinzler-generate": main.generate_main,
+        "rinzler-autotune": main.autotune_main,
+    }
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", list(words))
+        code = entries.get(words[0], main.main)()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
 from rinzler.cli.request import TrainRequest
 from rinzler.files import FileSystem
@@ -37,6 +36,8 @@ TINY: dict[str, object] = {
     "vocab_size": 0,
 }
 
+Run = Callable[..., tuple[int, str, str]]
+
 
 def flags(**settings: object) -> list[str]:
     """TINY with some settings changed, as it would be typed."""
@@ -54,17 +55,13 @@ class Shell:
     text = TEXT  # what fox.txt holds
     flags = staticmethod(flags)
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.capsys = capsys
+    def __init__(self, run: Run, patch: pytest.MonkeyPatch) -> None:
+        self.run = run
         self.patch = patch
 
     def __call__(self, *words: str, piped: bytes = b"") -> tuple[int, str, str]:
-        self.patch.setattr("sys.argv", list(words))
         self.patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped), encoding="ascii"))
-        enter = {"rinzler-train": main.train_main, "rinzler-generate": main.generate_main}
-        code = enter.get(words[0], main.main)()
-        captured = self.capsys.readouterr()
-        return code, captured.out, captured.err
+        return self.run(*words)
 
     def train(self, *words: str, **settings: object) -> tuple[int, str, str]:
         return self("rinzler-train", *words, *flags(**settings))
@@ -81,7 +78,7 @@ class Shell:
 def shell(
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    capsys: pytest.CaptureFixture[str],
+    run_command: Run,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Shell:
     monkeypatch.chdir(tmp_path)
@@ -98,7 +95,7 @@ def shell(
     path_for = cache.path_for
     monkeypatch.setattr(cache, "path_for", lambda *which: kept / path_for(*which).name)
     Path("fox.txt").write_text(TEXT, encoding="utf-8")
-    return Shell(capsys, monkeypatch)
+    return Shell(run_command, monkeypatch)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,20 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None) or "").startswith(str(path)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def command(run_command):
+    """`command("backends", "-v")` is `rinzler backends -v`: exit code, stdout, stderr."""
+    return partial(run_command, "rinzler")
+
+
+@pytest.fixture
+def train(site, run_command):
+    """`rinzler-train` with these words, in a process that has just begun."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        site.plugins()
+        return run_command("rinzler-train", *words)
+
+    return run

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from rinzler.cli import main
 from rinzler.errors import BackendError, ConfigError, DeviceError, PluginError
 from rinzler.ops import call
 from rinzler.plugins import BackendInfo, choose_backend, current_device, list_devices, open_device
@@ -53,17 +52,6 @@ def many(site, backends):
         site.plugins()
 
     return install
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rinzler", *words])
-        code = main.main()
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def text_of(name: str) -> str:

@@ -8,39 +8,30 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.main import main
 from rinzler.plugins import manager
 
-TINY = (
-    *(
-        "--d-model",
-        "8",
-        "--layers",
-        "1",
-        "--context",
-        "8",
-        "--batch-size",
-        "2",
-        "--vocab-size",
-        "0",
-    ),
-    *("--steps", "2", "--run-dir", "run"),
+TINY = shlex.split(
+    "--d-model 8 --layers 1 --context 8 --batch-size 2 --vocab-size 0 --steps 2 --run-dir run"
 )
 RAISING = "@hookimpl\ndef rinzler_step_end(step):\n    raise OSError(f'disk full at {step}')\n"
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 class Command:
     """`rinzler` in a folder of its own, each time as if the process had just begun."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch) -> None:
-        self.capsys = capsys
+    def __init__(self, run: Run, patch: pytest.MonkeyPatch) -> None:
+        self.run = run
         self.patch = patch
 
     def __call__(self, *words: str, **settings: str) -> tuple[int, str, str]:
@@ -49,10 +40,7 @@ class Command:
             for name, value in settings.items():
                 patch.setenv(f"RINZLER_{name.upper()}", value)
             patch.setattr(manager, "_plugins", None)
-            patch.setattr(sys, "argv", ["rinzler", *words])
-            code = main()
-        captured = self.capsys.readouterr()
-        return code, captured.out, captured.err
+            return self.run("rinzler", *words)
 
     def states(self, **settings: str) -> dict[str, str]:
         """What `rinzler backends` says of the stranger's plugins."""
@@ -70,7 +58,7 @@ class Command:
 
 
 @pytest.fixture
-def command(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Command:
+def command(site, run_command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
     monkeypatch.setattr(AttendedTrainer.sample, "__defaults__", (4, 0.8))  # short samples do
@@ -78,7 +66,7 @@ def command(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Co
     site.install_stranger(priority=999)
     site.install_plugin("bad", "raise ValueError('boom')\n")
     site.install_plugin("raising", RAISING)
-    return Command(capsys, monkeypatch)
+    return Command(run_command, monkeypatch)
 
 
 # --- RINZLER_BACKEND --------------------------------------------------------------------------

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from rinzler.cli import main
-
 BACKEND = """
 from strange_stranger.backend import Backend as StrangerBackend
 from rinzler.ops import Fact
@@ -37,17 +35,6 @@ def talking(site):
         site.plugins()
 
     return install
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["rinzler", *words])
-        code = main.main()
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 GOOD = '[Fact("threads", "3\\n  of 4"), Fact("cooling", "none", "buy a fan")]'

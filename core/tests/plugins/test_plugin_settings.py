@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from rinzler.cli.main import train_main
 
 OPTIONS = """
 from dataclasses import dataclass, field
@@ -36,18 +33,10 @@ Shown = Callable[..., dict[str, tuple[object, str]]]
 
 
 @pytest.fixture
-def typed(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+def typed(site, train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """`rinzler-train` with these words, where the plugin `log` is installed."""
     monkeypatch.chdir(tmp_path)
     site.install_plugin("log", OPTIONS)
-
-    def train(*words: str) -> tuple[int, str, str]:
-        site.plugins()
-        monkeypatch.setattr(sys, "argv", ["rinzler-train", *words])
-        code = train_main()
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     return train
 
 

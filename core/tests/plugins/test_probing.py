@@ -13,7 +13,6 @@ import time
 
 import pytest
 
-from rinzler.cli.main import main
 from rinzler.plugins import manager, probing, verdicts
 from rinzler.plugins.apart import ending
 
@@ -83,13 +82,10 @@ def install(site, kept, backends):
 
 
 @pytest.fixture
-def rinzler(site, capsys, monkeypatch):
+def rinzler(site, command):
     def run(*words: str) -> tuple[int, str, str]:
         site.plugins()
-        monkeypatch.setattr(sys, "argv", ["rinzler", *words])
-        code = main()
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command(*words)
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 
 from rinzler.cli import commands, extras
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.main import main, train_main
 from rinzler.cli.parsing import make_app
 from rinzler.plugins import manager
 
@@ -47,29 +47,15 @@ heard = []
 def rinzler_train_start(run):
     heard.append((run.options["log"], run.options_of(Options)))
 """
-TINY = [
-    *(
-        "--d-model",
-        "8",
-        "--layers",
-        "1",
-        "--context",
-        "8",
-        "--batch-size",
-        "2",
-        "--vocab-size",
-        "0",
-        "--steps",
-        "1",
-    ),
-    *("--backend", "stranger"),
-]
+TINY = shlex.split(
+    "--d-model 8 --layers 1 --context 8 --batch-size 2 --vocab-size 0 --steps 1 --backend stranger"
+)
 
 Typed = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def typed(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Typed:
+def typed(site, train: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
     """`rinzler-train` with these words, on a small text, with the backend of a stranger."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
@@ -77,14 +63,6 @@ def typed(site, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> Type
     Path("fox.txt").write_text("the quick brown fox\n" * 50, encoding="utf-8")
     site.install_stranger()
     site.install_plugin("log", OPTIONS)
-
-    def train(*words: str) -> tuple[int, str, str]:
-        site.plugins()
-        monkeypatch.setattr(sys, "argv", ["rinzler-train", *words])
-        code = train_main()
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
     return train
 
 
@@ -200,11 +178,11 @@ def test_a_corpus_of_a_plugin_trains(typed: Typed, site) -> None:
     assert err.startswith("corpus     novels · 2 documents · 480 bytes")
 
 
-def test_options_are_for_training_alone(typed: Typed, site, capsys, monkeypatch) -> None:
+def test_options_are_for_training_alone(typed: Typed, site, command) -> None:
     site.plugins()
-    monkeypatch.setattr(sys, "argv", ["rinzler", "generate", "runs", "--log-every", "1"])
-    assert main() == 2
-    assert capsys.readouterr().err.startswith("error: unknown option --log-every. All options: rin")
+    code, _, err = command("generate", "runs", "--log-every", "1")
+    assert code == 2
+    assert err.startswith("error: unknown option --log-every. All options: rin")
 
 
 def test_every_flag_of_the_command_is_known_to_be_taken() -> None:
