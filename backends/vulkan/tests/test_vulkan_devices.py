@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from vulkan_testing import Opened
 
 from rinzler.capture import Captured
 from rinzler.cli import main
@@ -18,8 +19,6 @@ from rinzler_vulkan.choosing import choose
 from rinzler_vulkan.errors import VulkanError
 from rinzler_vulkan.probe import adapters
 from rinzler_vulkan.samples import SAMPLES, calls_of
-
-Opened = Callable[..., Any]
 
 
 @pytest.fixture

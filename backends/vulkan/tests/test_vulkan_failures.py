@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vulkan_testing import failing
+from vulkan_testing import FULL, LOST, Opened, failing
 
 from rinzler.errors import OutOfMemoryError
 from rinzler.ops import Device, call
@@ -23,10 +23,6 @@ from rinzler_vulkan.errors import (
     VulkanError,
 )
 from rinzler_vulkan.instance import Instance
-
-LOST = C.ERROR_DEVICE_LOST
-FULL = C.ERROR_OUT_OF_DEVICE_MEMORY
-Opened = Callable[..., Any]
 
 
 def work(device: Device) -> np.ndarray:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from vulkan_testing import failing
+from vulkan_testing import FULL, LOST, Opened, failing
 
 from rinzler.errors import BackendError
-from rinzler.ops import Device, call
 from rinzler_vulkan import constants as C
 from rinzler_vulkan import vk
 from rinzler_vulkan.choosing import choose
@@ -28,15 +25,6 @@ from rinzler_vulkan.errors import (
 )
 from rinzler_vulkan.instance import Instance
 from rinzler_vulkan.probe import probe
-
-LOST = C.ERROR_DEVICE_LOST
-FULL = C.ERROR_OUT_OF_DEVICE_MEMORY
-Opened = Callable[..., Any]
-
-
-def work(device: Device) -> np.ndarray:
-    x = device.array(np.ones(3, np.float32))
-    return call("add", x, x).numpy()
 
 
 def test_no_loader(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from vulkan_testing import failing
+from vulkan_testing import Opened, failing
 
 from rinzler.capture import Captured
 from rinzler.gpt import GPT, GPTConfig
@@ -18,7 +17,6 @@ from rinzler_vulkan import constants as C
 from rinzler_vulkan import program
 from rinzler_vulkan.errors import DeviceLost
 
-Opened = Callable[..., Any]
 STEPS = 6
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from vulkan_testing import Opened
 
 from rinzler.errors import BackendError
 from rinzler.ops import Device, call
 from rinzler_vulkan.memory import ALIGNMENT, CHUNK
 from rinzler_vulkan.memorytypes import MemoryType, MemoryTypes
 from rinzler_vulkan.transfer import RING
-
-Opened = Callable[..., Any]
 
 
 @pytest.fixture(params=["direct", "staged"])

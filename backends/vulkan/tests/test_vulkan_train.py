@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from vulkan_shell import FOLDER, SETTINGS, Shell, Table, after
-from vulkan_testing import failing
+from vulkan_testing import FULL, LOST, failing
 
 from rinzler import checkpoint
 from rinzler.cli.attended import AttendedTrainer
@@ -24,7 +24,6 @@ from rinzler.plugins import manager
 from rinzler_vulkan import constants as C
 from rinzler_vulkan import memory
 
-LOST = C.ERROR_DEVICE_LOST
 FLAGS = ("--batch-size", "--accumulate")
 
 # --- memory -----------------------------------------------------------------------------------
@@ -40,7 +39,7 @@ def small(nbytes: int) -> Table:
         def allocate(device: Any, info: Any, allocator: Any, out: Any) -> int:
             size = int(info.allocationSize)
             if sum(held.values()) + size > nbytes:
-                return C.ERROR_OUT_OF_DEVICE_MEMORY
+                return FULL
             result = int(real_allocate(device, info, allocator, out))
             held[out[0]] = size
             return result

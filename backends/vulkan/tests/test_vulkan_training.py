@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
+from vulkan_testing import Opened
 
 from rinzler.config import TrainConfig
 from rinzler.data import Batches
@@ -17,7 +15,6 @@ from rinzler.optim import AdamW
 from rinzler.plugins import open_device
 from rinzler.step import Step
 
-Opened = Callable[..., Any]
 CONFIG = GPTConfig(vocab_size=61, context=24, d_model=32, layers=2, heads=2)
 LIMIT = 1e-5  # relative, as for every backend
 

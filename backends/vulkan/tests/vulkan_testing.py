@@ -1,4 +1,7 @@
-"""How test devices are opened, and functions that fail on a chosen call: no error path by luck."""
+"""How test devices are opened, and functions that fail on a chosen call: no error path by luck.
+
+Every file of tests that makes Vulkan fail imports from here. Read next: `conftest.py`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from rinzler_vulkan import constants as C
 from rinzler_vulkan.settings import Settings
+
+LOST = C.ERROR_DEVICE_LOST
+FULL = C.ERROR_OUT_OF_DEVICE_MEMORY
+Opened = Callable[..., Any]  # the fixture `opened`
 
 
 def settings(**changes: Any) -> Settings:

@@ -21,6 +21,7 @@ from rinzler.files import FileSystem
 from rinzler.plugins import manager
 from rinzler.tokenizer import cache
 
+DOCS = Path(__file__).parents[3] / "docs"
 TEXT = "Ünder the räin 🙂 the quick brown fox jumps over the lazy dog, naïvely.\n" * 60
 TINY: dict[str, object] = {
     "d_model": 16,
@@ -137,3 +138,21 @@ def requested(shell, requests: list[TrainRequest]):
         return requests[-1]
 
     return typed
+
+
+@pytest.fixture(scope="module")
+def page(request: pytest.FixtureRequest) -> str:
+    """docs/NAME.md, in test_NAME_page.py."""
+    name = request.path.stem.removeprefix("test_").removesuffix("_page")
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def blocks(page: str) -> Callable[..., list[str]]:
+    """What stands between the page's fences of a language, or of none."""
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+    def of_language(language: str = "") -> list[str]:
+        return [body for name, body in fences if name == language]
+
+    return of_language

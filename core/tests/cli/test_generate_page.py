@@ -5,22 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import fields
-from pathlib import Path
-
-import pytest
 
 from rinzler import checkpoint
 from rinzler.config import Sampling
 from rinzler.generate import Sampling as Offered
 from rinzler.generate import drawing, generate, generate_many, texts
 from rinzler.restore import load_model
-
-PAGE = Path(__file__).parents[3] / "docs" / "generate.md"
-
-
-@pytest.fixture(scope="module")
-def page() -> str:
-    return PAGE.read_text(encoding="utf-8")
 
 
 def test_every_setting_is_explained_with_the_value_that_switches_it_off(page: str) -> None:
@@ -39,9 +29,9 @@ def test_every_setting_is_explained_with_the_value_that_switches_it_off(page: st
     assert Offered is Sampling
 
 
-def test_its_commands_run(page: str, shell) -> None:
+def test_its_commands_run(blocks, shell) -> None:
     shell.train("fox.txt", "--quiet", "--run-dir", "runs/notes-001")
-    lines = re.search(r"```\n(.*?)```", page, re.DOTALL).group(1).splitlines()
+    lines = blocks()[0].splitlines()
     assert len(lines) == 4
     for line in lines:
         words = shlex.split(line.partition(" # ")[0])
@@ -53,9 +43,9 @@ def test_its_commands_run(page: str, shell) -> None:
         assert out
 
 
-def test_its_example_runs(page: str, shell, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_example_runs(blocks, shell) -> None:
     """Line by line what stands there, with a backend that is here."""
-    example = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1)
+    (example,) = blocks("python")
     for line in (
         'path, _ = checkpoint.newest("runs/notes-001")',
         'model, tokenizer = load_model(checkpoint.load(path), "numba")',

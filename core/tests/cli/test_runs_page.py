@@ -11,13 +11,6 @@ import pytest
 
 from rinzler import checkpoint
 
-PAGE = Path(__file__).parents[3] / "docs" / "runs.md"
-
-
-@pytest.fixture(scope="module")
-def page() -> str:
-    return PAGE.read_text(encoding="utf-8")
-
 
 def rows(page: str, heading: str) -> dict[str, str]:
     """The table below a heading: first column to second."""
@@ -55,10 +48,10 @@ def test_every_file(page: str, shell) -> None:
     assert found == set(rows(page, "# Runs: what lies in the folder, and how to read it"))
 
 
-def test_the_programs_of_the_page_run(page: str, shell) -> None:
+def test_the_programs_of_the_page_run(blocks, shell) -> None:
     shell.train("fox.txt", "--run-dir", "runs/notes-001", vocab_size=2, steps=5)
     Path("runs/notes-001/step-000005.safetensors").rename("runs/notes-001/step-000500.safetensors")
-    curve, read = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    curve, read = blocks("python")
     names: dict[str, Any] = {}
     exec(curve, names)
     assert [step for step, _ in names["train"]] == [1, 2, 3, 4, 5]

@@ -7,8 +7,6 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
-
 from rinzler.cli import commands
 from rinzler.cli.environment import variable
 from rinzler.cli.known import Known
@@ -16,22 +14,9 @@ from rinzler.cli.parsing import make_app
 from rinzler.cli.presets import PRESETS
 from rinzler.cli.showing import TITLE
 
-PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 
-
-@pytest.fixture(scope="module")
-def page() -> str:
-    return PAGE.read_text(encoding="utf-8")
-
-
-def blocks(page: str, language: str = "") -> list[str]:
-    """What stands between fences of a language."""
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    return [body for name, body in fences if name == language]
-
-
-def test_the_example_is_a_settings_file(page: str, shell) -> None:
-    (example,) = blocks(page, "toml")
+def test_the_example_is_a_settings_file(blocks, shell) -> None:
+    (example,) = blocks("toml")
     Path("run.toml").write_text(example, encoding="utf-8")
     words = ("--config", "run.toml", "--show-config", "--json")
     code, out, err = shell("rinzler-train", *words)
@@ -48,9 +33,9 @@ def test_the_example_is_a_settings_file(page: str, shell) -> None:
     assert said["d-model"]["origin"] == "preset laptop"
 
 
-def test_the_commands_of_the_page_work(page: str, shell) -> None:
+def test_the_commands_of_the_page_work(blocks, shell) -> None:
     Path("run.toml").write_text("steps = 5", encoding="utf-8")
-    lines = [line for block in blocks(page) for line in block.splitlines()]
+    lines = [line for block in blocks() for line in block.splitlines()]
     typed = [line for line in lines if line.startswith("rinzler-train ")]
     assert len(typed) == 2
     for line in typed:
@@ -59,12 +44,12 @@ def test_the_commands_of_the_page_work(page: str, shell) -> None:
         assert out.startswith(TITLE)
 
 
-def test_the_errors_of_the_page_are_the_real_ones(page: str, shell) -> None:
+def test_the_errors_of_the_page_are_the_real_ones(blocks, shell) -> None:
     text = "# one\n# two\n# three\n# four\nlaeyrs = 3\n\n\n\nsteps = 'many'\n"
     Path("run.toml").write_text(text, encoding="utf-8")
     code, _, err = shell("rinzler-train", "--config", "run.toml")
     assert code == 2
-    assert err in blocks(page)
+    assert err in blocks()
 
 
 def test_the_names_of_the_page_exist(page: str) -> None:
