@@ -76,6 +76,12 @@ SHAKESPEARE = RunConfig()  # nanoGPT's setting for a CPU
 SHAKESPEARE_LIMIT = 1.90  # nats: the median validation loss must not be above
 
 
+def sizes(config: StepConfig | RunConfig) -> dict[str, int]:
+    """The shape of the model, as the constructors of both sides take it."""
+    names = ("vocab_size", "context", "d_model", "layers", "heads")
+    return {name: getattr(config, name) for name in names}
+
+
 def initial_weights(config: StepConfig, seed: int = SEED) -> dict[str, np.ndarray]:
     """GPT-2's initialisation as float32 arrays under the names that both sides use."""
     rng = np.random.default_rng(seed)

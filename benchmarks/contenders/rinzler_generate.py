@@ -12,7 +12,8 @@ from importlib import metadata
 from itertools import islice
 
 import numpy as np
-from configs import StepConfig, initial_weights
+from configs import StepConfig
+from contenders.rinzler_step import shared_model
 from contenders.worker import Contender, Maker, serve
 
 WHOLE = "-whole"
@@ -30,19 +31,10 @@ def make(config: StepConfig, variant: str) -> Contender:
     """The shared weights on a backend, and a text as a step."""
     from rinzler.generate import Sampling, generate_ids
     from rinzler.generate.naive import naive_ids
-    from rinzler.gpt import GPT, GPTConfig
     from rinzler.plugins import open_device
 
     device = open_device(variant.removesuffix(WHOLE))
-    shape = GPTConfig(
-        vocab_size=config.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-    )
-    model = GPT(shape, device=device)
-    model.load(initial_weights(config))
+    model = shared_model(config, device)
     greedy = Sampling(tokens=config.context, temperature=0.0)
 
     def text(ids: np.ndarray, targets: np.ndarray) -> float:

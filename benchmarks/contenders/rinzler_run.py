@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-from configs import ADAMW, CLIP, RunConfig
+from configs import ADAMW, CLIP, RunConfig, sizes
 from contenders.rinzler_step import EAGER, WithPeak, about
 from contenders.runner import CHUNK, EVALUATION, READY, STEPS, progress, serve_run
 
@@ -30,13 +30,7 @@ def run(
     tokenizer = ByteTokenizer()
     data = split(read_texts([text]), config.val_fraction, tokenizer)
     shape = GPTConfig(
-        vocab_size=tokenizer.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-        bias=False,
-        tie_weights=True,
+        **sizes(config) | {"vocab_size": tokenizer.vocab_size}, bias=False, tie_weights=True
     )
     plan = TrainConfig(
         steps=config.steps,

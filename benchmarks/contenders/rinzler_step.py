@@ -15,10 +15,11 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from configs import ADAMW, CLIP, StepConfig, initial_weights
+from configs import ADAMW, CLIP, StepConfig, initial_weights, sizes
 from contenders.worker import Contender, Maker, serve
 
 if TYPE_CHECKING:
+    from rinzler.gpt import GPT
     from rinzler.ops import Device
     from rinzler.trainer import Trainer
 
@@ -63,20 +64,21 @@ def make(config: StepConfig, variant: str) -> Contender:
     return Contender(step, lambda: about(trainer))
 
 
+def shared_model(config: StepConfig, device: Device) -> GPT:
+    """The model with the weights that all sides begin with."""
+    from rinzler.gpt import GPT, GPTConfig
+
+    model = GPT(GPTConfig(**sizes(config)), device=device)
+    model.load(initial_weights(config))
+    return model
+
+
 def training(config: StepConfig, device: Device, captured: bool) -> tuple[Trainer, Any]:
     """(trainer, step): `step(ids, targets)` takes (B, T) each and returns the loss."""
     from rinzler.config import TrainConfig
     from rinzler.data import ByteTokenizer, Split
-    from rinzler.gpt import GPT, GPTConfig
     from rinzler.trainer import Trainer
 
-    shape = GPTConfig(
-        vocab_size=config.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-    )
     plan = TrainConfig(
         batch_size=config.batch,
         lr=ADAMW["lr"],
@@ -85,8 +87,7 @@ def training(config: StepConfig, device: Device, captured: bool) -> tuple[Traine
         beta2=ADAMW["betas"][1],
         clip_grad=CLIP,
     )
-    model = GPT(shape, device=device)
-    model.load(initial_weights(config))
+    model = shared_model(config, device)
     no_text = np.zeros(config.context + 1, np.int32)
     trainer = Trainer(model, ByteTokenizer(), Split(no_text, no_text, ""), plan, captured)
     trainer.update.captured.planner = WithPeak()

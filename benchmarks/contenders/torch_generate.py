@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from configs import StepConfig, initial_weights
+from configs import StepConfig
 from contenders.rinzler_generate import as_number
-from contenders.torch_step import blas_of_torch
+from contenders.torch_step import blas_of_torch, shared_model
 from contenders.worker import Contender, Maker, serve
 from peers.torch_gpt import TorchGPT
 from torch import Tensor
@@ -31,15 +31,7 @@ def load(variant: str) -> None:
 
 def make(config: StepConfig, variant: str) -> Contender:
     """The shared weights, and a text as a step."""
-    model = TorchGPT(
-        vocab_size=config.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-    )
-    weights = initial_weights(config)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    model = shared_model(config)
     model.eval()
 
     def text(ids: np.ndarray, targets: np.ndarray) -> float:

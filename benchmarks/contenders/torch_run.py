@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from configs import ADAMW, CLIP, RunConfig
+from configs import ADAMW, CLIP, RunConfig, sizes
 from contenders.runner import CHUNK, EVALUATION, READY, STEPS, progress, serve_run
 from contenders.torch_step import COMPILED, PLAIN, VARIANTS, blas_of_torch
 from peers.torch_gpt import TorchGPT, make_adamw, training_step
@@ -37,14 +37,7 @@ def run(
     cut = int(len(tokens) * (1 - config.val_fraction))
     train, val = tokens[:cut], tokens[cut:]
     torch.manual_seed(seed)
-    model = TorchGPT(
-        vocab_size=config.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-        bias=False,
-    )
+    model = TorchGPT(**sizes(config), bias=False)
     optimizer = make_adamw(model, ADAMW, fused=variant != PLAIN)
     if variant == COMPILED:
         model.loss = torch.compile(model.loss)  # type: ignore[method-assign]

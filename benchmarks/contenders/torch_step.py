@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from configs import ADAMW, CLIP, StepConfig, initial_weights
+from configs import ADAMW, CLIP, StepConfig, initial_weights, sizes
 from contenders.worker import Contender, Maker, serve
 from peers.torch_gpt import TorchGPT, make_adamw, training_step
 
@@ -32,15 +32,7 @@ def make(config: StepConfig, variant: str) -> Contender:
     """The model with the shared weights, and the step that the variant asks for."""
     if variant not in VARIANTS:
         raise SystemExit(f"no torch variant {variant!r}; there are {', '.join(VARIANTS)}")
-    model = TorchGPT(
-        vocab_size=config.vocab_size,
-        context=config.context,
-        d_model=config.d_model,
-        layers=config.layers,
-        heads=config.heads,
-    )
-    weights = initial_weights(config)
-    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    model = shared_model(config)
     optimizer = make_adamw(model, ADAMW, fused=variant != PLAIN)
     if variant == COMPILED:
         # With the cross-entropy inside, a little faster than the model alone. It compiles on the
@@ -53,6 +45,14 @@ def make(config: StepConfig, variant: str) -> Contender:
         return loss
 
     return Contender(step, lambda: {"torch": torch.__version__, "blas": [blas_of_torch()]})
+
+
+def shared_model(config: StepConfig) -> TorchGPT:
+    """The model with the weights that all sides begin with."""
+    model = TorchGPT(**sizes(config))
+    weights = initial_weights(config)
+    model.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    return model
 
 
 def blas_of_torch() -> dict[str, Any]:
