@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from rinzler.cli.flags import BACKEND_HELP, OUTPUT, RUN
+from rinzler.cli.flags import BACKEND_HELP, OUTPUT, RUN, switch
 
 
 def backends(
@@ -20,13 +20,10 @@ def backends(
     /,
     *,
     verbose: Annotated[
-        bool,
-        Parameter(group=OUTPUT, alias="-v", negative="", help="what it found here, and tracebacks"),
+        bool, switch(OUTPUT, "what it found here, and tracebacks", alias="-v")
     ] = False,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON array")] = False,
-    probe: Annotated[
-        bool, Parameter(group=RUN, negative="", help="try each again, in a process of its own")
-    ] = False,
+    json: Annotated[bool, switch(OUTPUT, "a JSON array")] = False,
+    probe: Annotated[bool, switch(RUN, "try each again, in a process of its own")] = False,
 ) -> int:
     """List every backend and plugin, its state, and why it is in it.
 
@@ -40,7 +37,7 @@ def backends(
 
 def doctor(
     *,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
+    json: Annotated[bool, switch(OUTPUT, "a JSON object")] = False,
 ) -> int:
     """Say what there is on this machine, and what holds it back.
 
@@ -89,15 +86,9 @@ def check(
     report: Annotated[
         str | None, Parameter(group=OUTPUT, metavar="FILE", help="write what was found as JSON")
     ] = None,
-    json: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="the report on stdout, and nothing else")
-    ] = False,
-    list: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="print the ids, and run nothing")
-    ] = False,
-    verbose: Annotated[
-        bool, Parameter(group=OUTPUT, alias="-v", negative="", help="name each check as it starts")
-    ] = False,
+    json: Annotated[bool, switch(OUTPUT, "the report on stdout, and nothing else")] = False,
+    list: Annotated[bool, switch(OUTPUT, "print the ids, and run nothing")] = False,
+    verbose: Annotated[bool, switch(OUTPUT, "name each check as it starts", alias="-v")] = False,
 ) -> int:
     """Check that a backend computes what it should, from its first byte to a training run.
 

@@ -25,6 +25,7 @@ from rinzler.cli.flags import (
     ThreadsFlag,
     TrainFlags,
     VerboseFlag,
+    switch,
 )
 from rinzler.cli.presets import PRESETS
 from rinzler.cli.request import MERGES, SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
@@ -76,8 +77,7 @@ def train(
         ),
     ] = None,
     strict: Annotated[
-        bool,
-        Parameter(group=RUN, negative="", help="--resume from the newest checkpoint or not at all"),
+        bool, switch(RUN, "--resume from the newest checkpoint or not at all")
     ] = False,
     init: Annotated[
         str | None,
@@ -93,25 +93,15 @@ def train(
     preset: Annotated[
         str | None, Parameter(group=RUN, metavar="NAME", help=f"{', '.join(PRESETS)}: sets flags")
     ] = None,
-    quiet: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="only print the last checkpoint's path")
-    ] = False,
-    plain: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="lines instead of a moving bar")
-    ] = False,
-    json: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="one JSON object per event on stdout")
-    ] = False,
-    plan: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="print what it would take, and stop")
-    ] = False,
+    quiet: Annotated[bool, switch(OUTPUT, "only print the last checkpoint's path")] = False,
+    plain: Annotated[bool, switch(OUTPUT, "lines instead of a moving bar")] = False,
+    json: Annotated[bool, switch(OUTPUT, "one JSON object per event on stdout")] = False,
+    plan: Annotated[bool, switch(OUTPUT, "print what it would take, and stop")] = False,
     verify_resume: Annotated[
-        bool,
-        Parameter(group=OUTPUT, negative="", help="prove that a resumed run is the same, and stop"),
+        bool, switch(OUTPUT, "prove that a resumed run is the same, and stop")
     ] = False,
     show_config: Annotated[
-        bool,
-        Parameter(group=OUTPUT, negative="", help="print every setting and its origin, and stop"),
+        bool, switch(OUTPUT, "print every setting and its origin, and stop")
     ] = False,
     options: Annotated[Mapping[str, Any] | None, Parameter(parse=False)] = None,
     settings: Annotated[tuple[Setting, ...], Parameter(parse=False)] = (),
@@ -171,9 +161,7 @@ def generate(
     backend: BackendFlag = "auto",
     device: DeviceFlag = None,
     threads: ThreadsFlag = None,
-    json: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="one JSON object per text on stdout")
-    ] = False,
+    json: Annotated[bool, switch(OUTPUT, "one JSON object per text on stdout")] = False,
     verbose: VerboseFlag = False,
 ) -> int:
     """Let a trained model write.
@@ -194,7 +182,7 @@ def evaluate(
     backend: BackendFlag = "auto",
     device: DeviceFlag = None,
     threads: ThreadsFlag = None,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="a JSON object")] = False,
+    json: Annotated[bool, switch(OUTPUT, "a JSON object")] = False,
     verbose: VerboseFlag = False,
 ) -> int:
     """Say how well a trained model predicts a text, beside gzip on the same text.

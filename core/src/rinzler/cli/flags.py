@@ -20,6 +20,13 @@ DEFAULT, FLAG = "default", "flag"  # the weakest origin of a setting, and the st
 
 RUN, OUTPUT = "Run", "Output"  # groups of flags that many commands have
 BACKEND_HELP = "what computes; see: rinzler backends"
+
+
+def switch(group: str, help: str, alias: str | None = None) -> Parameter:
+    """A flag that is off unless it is typed; `--no-` in front of it would mean nothing."""
+    return Parameter(group=group, alias=alias, negative="", help=help)
+
+
 BackendFlag = Annotated[str, Parameter(group=RUN, metavar="NAME", help=BACKEND_HELP)]
 DeviceFlag = Annotated[
     int | None,
@@ -28,10 +35,7 @@ DeviceFlag = Annotated[
 ThreadsFlag = Annotated[
     int | None, Parameter(group=RUN, metavar="N", help="of the CPU; else what the backend takes")
 ]
-VerboseFlag = Annotated[
-    bool,
-    Parameter(group=OUTPUT, alias="-v", negative="", help="also what was passed over, and why"),
-]
+VerboseFlag = Annotated[bool, switch(OUTPUT, "also what was passed over, and why", alias="-v")]
 HEADS = "H: attention heads; 0 picks the number whose width comes closest to C/4, or 16, or 64"
 
 

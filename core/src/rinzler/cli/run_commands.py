@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from rinzler.cli.flags import OUTPUT, RUN
+from rinzler.cli.flags import OUTPUT, RUN, switch
 
 
 def runs(
@@ -19,7 +19,7 @@ def runs(
     ] = None,
     /,
     *,
-    json: Annotated[bool, Parameter(group=OUTPUT, negative="", help="JSON")] = False,
+    json: Annotated[bool, switch(OUTPUT, "JSON")] = False,
 ) -> int:
     """List runs, or the checkpoints of one, each read and verified.
 
@@ -38,9 +38,7 @@ def convert(
     ] = None,
     /,
     *,
-    weights: Annotated[
-        bool, Parameter(group=RUN, negative="", help="leave out what only training needs")
-    ] = False,
+    weights: Annotated[bool, switch(RUN, "leave out what only training needs")] = False,
 ) -> int:
     """Write a checkpoint in another form: JSON to read, raw arrays for other programs.
 

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 
 from rinzler.cli import commands
 from rinzler.cli.commands import MODEL, TRAINING
-from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting, TrainFlags
+from rinzler.cli.flags import BACKEND_HELP, FLAG, OUTPUT, ModelFlags, Setting, TrainFlags, switch
 from rinzler.cli.request import MERGES, SCHEDULE, SHAPE
 from rinzler.config import TrainConfig
 from rinzler.errors import ConfigError
@@ -64,21 +64,15 @@ def autotune(
             help="each on its own; else parts of --batch-size, with more passes to an update",
         ),
     ] = None,
-    quick: Annotated[bool, Parameter(group=SEARCH, negative="", help="within a minute")] = False,
-    normal: Annotated[bool, Parameter(group=SEARCH, negative="", help="four minutes")] = False,
-    thorough: Annotated[bool, Parameter(group=SEARCH, negative="", help="20 minutes")] = False,
+    quick: Annotated[bool, switch(SEARCH, "within a minute")] = False,
+    normal: Annotated[bool, switch(SEARCH, "four minutes")] = False,
+    thorough: Annotated[bool, switch(SEARCH, "20 minutes")] = False,
     time_limit: Annotated[
         float | None, Parameter(group=SEARCH, metavar="SECONDS", help="of the whole search")
     ] = None,
-    show: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="what was measured before, and stop")
-    ] = False,
-    plain: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="lines instead of a moving table")
-    ] = False,
-    json: Annotated[
-        bool, Parameter(group=OUTPUT, negative="", help="one JSON object per candidate")
-    ] = False,
+    show: Annotated[bool, switch(OUTPUT, "what was measured before, and stop")] = False,
+    plain: Annotated[bool, switch(OUTPUT, "lines instead of a moving table")] = False,
+    json: Annotated[bool, switch(OUTPUT, "one JSON object per candidate")] = False,
     vocab_size: Annotated[int, Parameter(group=MODEL, help="merges of the tokenizer")] = MERGES,
     model: Annotated[ModelFlags, Parameter(name="*", group=MODEL)] = SHAPE,
     training: Annotated[
