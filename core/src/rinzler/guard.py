@@ -27,6 +27,10 @@ from rinzler.ops import Array, OpSpec
 from rinzler.optim import measure
 from rinzler.step import Step
 
+EARLIER = (
+    "Take an earlier checkpoint, at a lower rate: "
+    "rinzler-train --init RUN/step-NNNNNN.safetensors --lr RATE"
+)
 NORM = "the gradient's norm"  # where an op is that belongs to no module
 
 
@@ -153,10 +157,7 @@ def expect_finite(what: str, tensors: Mapping[str, np.ndarray]) -> None:
     """Raises NumericsError naming the first tensor that is not finite."""
     broken = not_finite(tensors)
     if broken:
-        raise NumericsError(
-            f"{what}: {broken}. Take an earlier checkpoint, at a lower rate: "
-            "rinzler-train --init RUN/step-NNNNNN.safetensors --lr RATE"
-        )
+        raise NumericsError(f"{what}: {broken}. {EARLIER}")
 
 
 def not_finite(tensors: Mapping[str, np.ndarray]) -> str:

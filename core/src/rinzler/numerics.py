@@ -27,7 +27,7 @@ def numerics_of(model: GPT) -> Numerics:
     backend = model.device.backend
     try:
         with plugin_code():
-            told = {str(name): one(value) for name, value in backend.numerics().items()}
+            told = {str(name): _on_one_line(value) for name, value in backend.numerics().items()}
     except PLUGIN_ERRORS as error:
         raise BackendError(
             f'backend "{backend.name}": asking what its bits depend on raised {one_line(error)}. '
@@ -52,6 +52,5 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
     return "; ".join(parts)
 
 
-def one(value: object) -> str:
-    """A value on a single line."""
+def _on_one_line(value: object) -> str:
     return " ".join(str(value).split())

@@ -15,7 +15,7 @@ from rinzler.autograd import no_grad
 from rinzler.data import windows
 from rinzler.errors import NumericsError
 from rinzler.gpt import GPT
-from rinzler.guard import explain
+from rinzler.guard import EARLIER, explain
 
 
 def mean_loss(
@@ -35,9 +35,7 @@ def mean_loss(
             if not isfinite(loss):
                 why = explain(model, partial(model.loss, *batch))
                 raise NumericsError(
-                    f"validation: the loss over {count} tokens is {loss:.4g}. {why}. Take an "
-                    "earlier checkpoint, at a lower rate: "
-                    "rinzler-train --init RUN/step-NNNNNN.safetensors --lr RATE"
+                    f"validation: the loss over {count} tokens is {loss:.4g}. {why}. {EARLIER}"
                 )
             total += loss * targets.size
     return total / count, count
