@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rinzler.capture import Captured
+from rinzler.checkpoint import Checkpoint
 from rinzler.cli import main
 from rinzler.errors import CaptureError
 from rinzler.ops import Array, Device, call, no_fused
@@ -90,3 +91,19 @@ def run_command(
         return code, captured.out, captured.err
 
     return run
+
+
+def _assert_same(got: Checkpoint, expected: Checkpoint) -> None:
+    assert got.meta == expected.meta
+    assert set(got.tensors) == set(expected.tensors)
+    for name, array in expected.tensors.items():
+        back = got.tensors[name]
+        assert (back.dtype.name, back.shape) == (array.dtype.name, array.shape), name
+        native = array.astype(array.dtype.newbyteorder("="))
+        assert back.tobytes() == native.tobytes(), name  # bits: NaN == NaN would be False
+
+
+@pytest.fixture(scope="session")  # hypothesis takes no narrower one
+def assert_same() -> Callable[[Checkpoint, Checkpoint], None]:
+    """A checkpoint came back with every bit, whatever byte order its arrays once had."""
+    return _assert_same

@@ -46,21 +46,12 @@ def example() -> ck.Checkpoint:
     return ck.Checkpoint(tensors, META)
 
 
-def assert_same(got: ck.Checkpoint, expected: ck.Checkpoint) -> None:
-    assert got.meta == expected.meta
-    assert set(got.tensors) == set(expected.tensors)
-    for name, array in expected.tensors.items():
-        back = got.tensors[name]
-        assert (back.dtype.name, back.shape) == (array.dtype.name, array.shape), name
-        assert back.tobytes() == array.tobytes(), name
-
-
 @pytest.fixture(params=[".json", ".bin"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / f"model{request.param}"
 
 
-def test_it_comes_back_bit_for_bit(path: Path) -> None:
+def test_it_comes_back_bit_for_bit(assert_same, path: Path) -> None:
     size = ck.save(path, example())
     files = list(path.parent.iterdir())
     assert size == sum(file.stat().st_size for file in files)
@@ -81,14 +72,14 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]))
 
 @given(tensors=st.dictionaries(NAMES, ARRAYS, min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
-def test_any_content_comes_back(tensors: dict[str, np.ndarray]) -> None:
+def test_any_content_comes_back(assert_same, tensors: dict[str, np.ndarray]) -> None:
     given = ck.Checkpoint(tensors, META)
     assert_same(text.decode(b"".join(text.encode(given)), "memory"), given)
     sidecar, chunks = raw.encode(given)
     assert_same(raw.decode(sidecar, b"".join(chunks), "memory"), given)
 
 
-def test_every_float_of_a_sample_comes_back_through_decimal() -> None:
+def test_every_float_of_a_sample_comes_back_through_decimal(assert_same) -> None:
     bits = np.random.default_rng(3).integers(0, 1 << 32, 50_000, dtype=np.uint32)
     given = ck.Checkpoint({"x": bits.view(np.float32)}, {})
     assert_same(text.decode(b"".join(text.encode(given)), "memory"), given)
@@ -108,7 +99,7 @@ def test_a_person_can_read_it(tmp_path: Path) -> None:
     )
 
 
-def test_another_tool_may_lay_it_out_anew(tmp_path: Path) -> None:
+def test_another_tool_may_lay_it_out_anew(assert_same, tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     ck.save(path, example())
     path.write_text(json.dumps(json.loads(path.read_bytes()), indent=3), encoding="utf-8")
@@ -252,7 +243,7 @@ def test_the_two_files_belong_together(tmp_path: Path) -> None:
     assert refuse(path).endswith("is of use only together with what describes it, model.bin.json")
 
 
-def test_the_description_stands_for_both(tmp_path: Path) -> None:
+def test_the_description_stands_for_both(assert_same, tmp_path: Path) -> None:
     path = small(tmp_path / "model.bin")
     assert_same(ck.load(tmp_path / "model.bin.json"), ck.load(path))
     with pytest.raises(CheckpointError, match=r"that name describes model\.bin, which is the one"):
