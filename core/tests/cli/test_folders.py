@@ -182,3 +182,6 @@ def test_the_newest_run_is_the_one_that_saved_last(tmp_path: Path) -> None:
         saved.touch()
         os.utime(saved, (1000 + index, 1000 + index))
     assert rundir.newest_run(tmp_path) == tmp_path / "a-001"
+    gone = tmp_path / "a-001" / "step-000009.safetensors"
+    gone.symlink_to(tmp_path / "nothing")  # listed, and not there any more when it is looked at
+    assert rundir.newest_run(tmp_path) == tmp_path / "a-001"

@@ -49,8 +49,9 @@ def test_it_trains_at_once(shell, monkeypatch):
         (("Mine",), 'a backend cannot be called "Mine": expected a-z first, then a-z, 0-9 or _'),
         (("auto",), 'a backend cannot be called "auto"'),
         (("numpy",), '"numpy" is the name of a backend of rinzler-numpy '),
+        (("numpy",), "Take another one, as in: rinzler new-backend my_numpy"),
         (("mine", "--dir", "there"), "there is there already: name another place, --dir DIR"),
-        (("mine", "--dir", "fox.txt/in"), "cannot be written: Not a directory"),
+        (("mine", "--dir", "fox.txt/in"), ": Not a directory. Name another place: --dir DIR"),
     ],
 )
 def test_refusals(shell, words, message):

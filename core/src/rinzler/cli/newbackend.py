@@ -38,7 +38,10 @@ def write_package(name: str, folder: str | None) -> int:
     for report in plugins().reports("described"):
         if report.kind == "backend" and report.name == name:
             owner = f"{report.distribution} {report.version}"
-            raise ConfigError(f'"{name}" is the name of a backend of {owner}: take another one')
+            raise ConfigError(
+                f'"{name}" is the name of a backend of {owner}. Take another one, as in: '
+                f"rinzler new-backend my_{name}"
+            )
     target = Path(folder if folder is not None else f"rinzler-{name}")
     if target.exists():
         raise ConfigError(f"{target} is there already: name another place, --dir DIR")
@@ -49,7 +52,10 @@ def write_package(name: str, folder: str | None) -> int:
             path.write_text(text, encoding="utf-8")
     except OSError as cause:
         where = cause.filename or target
-        raise ConfigError(f"{where} cannot be written: {cause.strerror}") from cause
+        reason = cause.strerror or cause
+        raise ConfigError(
+            f"{where} cannot be written: {reason}. Name another place: --dir DIR"
+        ) from cause
     say(f"written    {target}: a backend in numpy, kernel by kernel to be replaced")
     say(f"install    pip install -e {target}")
     say(f"check      rinzler check {name}")

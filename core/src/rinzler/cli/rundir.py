@@ -172,7 +172,10 @@ class RunFile:
 
 def newest_run(runs: Path = RUNS) -> Path | None:
     """The run in which something was saved last, to suggest; None if there is none."""
-    saved = [(path.stat().st_mtime, path) for path in runs.glob("*/step-*.safetensors")]
+    saved = []
+    for path in runs.glob("*/step-*.safetensors"):
+        with suppress(OSError):  # a run under way has just deleted it
+            saved.append((path.stat().st_mtime, path))
     return max(saved)[1].parent if saved else None
 
 
