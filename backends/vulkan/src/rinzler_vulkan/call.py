@@ -75,13 +75,13 @@ def flat(count: int, each: int) -> Grid:
     return (-(-groups // rows), rows, 1)
 
 
-def pieces(caps: DeviceCaps, size: int, itemsize: int = 4) -> Iterator[tuple[int, int]]:
+def pieces(caps: DeviceCaps, size: int) -> Iterator[tuple[int, int]]:
     """(start, size) of as few pieces of a flat array as a shader may see at once.
 
     An operand larger than `caps.max_range` cannot be bound whole (128 MiB on some devices); calls
-    over `memory.part(start, size)` can. Starts are multiples of 64 elements.
+    over `memory.part(start, size)` can. Elements have 4 bytes; starts are multiples of 64 of them.
     """
-    most = caps.max_range // itemsize // 64 * 64
+    most = caps.max_range // 4 // 64 * 64
     for start in range(0, size, most):
         yield start, min(most, size - start)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from rinzler.files import FILES, FileSystem
+from rinzler.files import FILES
 from rinzler.footprint import Footprint, footprint
 from rinzler.ops import ITEMSIZE
 from rinzler.trainer import Trainer
@@ -65,12 +65,12 @@ class Pace:
         return self.step * self.steps + self.window * self.windows
 
 
-def needs_of(trainer: Trainer, folder: Path, capture: bool, files: FileSystem = FILES) -> Needs:
+def needs_of(trainer: Trainer, folder: Path, capture: bool) -> Needs:
     """What the rest of a run will take; `folder` need not exist yet."""
     model, config = trainer.model, trainer.config
     memory = footprint(model.config, config, model.device.backend, model.dtype, capture)
     one = checkpoint_size(trainer, memory.moments // memory.weights)
-    return Needs(memory, one, at_one_time(trainer), held_by(folder), files.free(folder))
+    return Needs(memory, one, at_one_time(trainer), held_by(folder), FILES.free(folder))
 
 
 def held_by(folder: Path) -> int:

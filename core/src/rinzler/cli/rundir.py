@@ -32,7 +32,11 @@ SAMPLES = "samples.txt"
 WAITING = 1 << 20  # characters of lines that wait for a file that cannot be written
 NEEDED: Mapping[str, Mapping[str, type]] = {  # of config.json, to go on with a run
     "corpus": {
-        **{"name": str, "texts": list, "directory": str, "sha256": list, "val_fraction": float},
+        "name": str,
+        "texts": list,
+        "directory": str,
+        "sha256": list,
+        "val_fraction": float,
     },
     "model": {"vocab_size": int},
     "training": {"steps": int},

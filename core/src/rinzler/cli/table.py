@@ -30,11 +30,7 @@ def columns(
 
 
 def coloured(
-    titles: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    width: int,
-    colours: Mapping[str, str],
-    numbers: frozenset[int] = NONE,
+    titles: Sequence[str], rows: Sequence[Sequence[str]], width: int, colours: Mapping[str, str]
 ) -> str:
     """The same for a terminal: STATE in its colour, red where it has none, the last one folded."""
     from rich.console import Console
@@ -44,12 +40,7 @@ def coloured(
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, title in enumerate(titles):
         wraps = index == len(titles) - 1
-        table.add_column(
-            title,
-            justify="right" if index in numbers else "left",
-            no_wrap=not wraps,
-            overflow="fold" if wraps else "ellipsis",
-        )
+        table.add_column(title, no_wrap=not wraps, overflow="fold" if wraps else "ellipsis")
     state = titles.index("STATE")
     for row in rows:
         cells = [Text(cell) for cell in row]  # Text: a reason with [brackets] is not markup
