@@ -1,6 +1,6 @@
 """The commands as a user starts them: real processes, real files, real signals.
 
-What a command prints is tested in `core/tests/test_cli_*.py`; here is what only a process can show:
+What a command prints is tested in `core/tests/cli/`; here is what only a process can show:
 scripts that exist, streams, exit codes, signals, pipes and installed plugins.
 """
 

@@ -2,7 +2,7 @@
 
 `tensor.py` has what one tensor can do; here are products, joins, and the layers' formulas. Each
 function folds leading axes, so that (B, T, C) works wherever the op table wants (N, C).
-Read next: `nn.py`, which gives these functions their parameters.
+Read next: `nn/`, which gives these functions their parameters.
 """
 
 from __future__ import annotations

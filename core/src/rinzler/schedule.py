@@ -4,7 +4,7 @@ A schedule wraps any optimizer and looks like one. The rate of step k is `rate(k
 nothing else, so a resumed run needs no memory of the rates before. Steps count from 0.
 A run that goes on with another number of steps changes its plan (`replanned`), and the plan keeps
 what was before: the rate of a step that has been taken is the same for ever.
-Read next: `data.py`.
+Read next: `data/`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ to use. So after a save was acknowledged the older ones go (`--keep-last`). The 
 than the rule: nothing is deleted on the strength of a file that a power cut could still take away.
 Only regular files with the name of a checkpoint are ours to delete. The folder is not synced
 afterwards: a deletion that is undone costs room, and the next save makes up for it.
-Leaves out: which one is the best (`train.py` measures that). Read next: `generate.py`.
+Leaves out: which one is the best (`train.py` measures that). Read next: `rinzler/generate/`.
 """
 
 from __future__ import annotations

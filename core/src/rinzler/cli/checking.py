@@ -1,6 +1,6 @@
 """`rinzler check NAME --mode support`, `--mode perf`: which kernels there are, how fast they run.
 
-Tables for people, JSON for tools. Read next: `rinzler/conformance/support.py`, then `perf.py`.
+Tables for people, JSON for tools. Read next: `rinzler/conformance/support.py`.
 """
 
 from __future__ import annotations

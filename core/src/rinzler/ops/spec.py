@@ -3,7 +3,7 @@
 Dispatch, autograd, the conformance cases, the gradient checks and the documentation all read the
 same `OpSpec`. A row says what shape comes out (`infer`), how a gradient goes back (`vjp`) and how
 to compute the op from simpler ones (`default`). A row without a default is a kernel that every
-backend must supply; there are 18 of them, and `kernels.md` of a backend need name no others.
+backend must supply; there are 18 of them.
 
 The rows themselves stand beside their formulas: `elementwise.py`, `movement.py`, `reduce.py`,
 `matmul.py`, `gather.py`, then the fused ops `activation.py`, `normalization.py`, `attention.py`,
