@@ -12,7 +12,7 @@ from rinzler.checkpoint import Checkpoint
 from rinzler.cli import main
 from rinzler.errors import CaptureError
 from rinzler.ops import Array, Device, call, no_fused
-from rinzler.plugins import open_device
+from rinzler.plugins import open_device, use
 
 
 @pytest.fixture
@@ -24,6 +24,13 @@ def device() -> Device:
 def fused() -> Iterator[None]:
     """Kernels run, whatever RINZLER_NO_FUSED says: for files that count or name them."""
     with no_fused(False):
+        yield
+
+
+@pytest.fixture(params=[True, False], ids=["fused", "defaults"])
+def fused_or_not(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Once with numpy's kernels, once with core's defaults in their place."""
+    with use("numpy"), no_fused(not request.param):
         yield
 
 

@@ -6,7 +6,7 @@ fused kernels and by core's defaults, and its values against numpy's for the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,18 +15,10 @@ import numpy as np
 import pytest
 
 import rinzler as rz
-from rinzler import Tensor, no_fused, no_grad
-from rinzler.plugins import use
+from rinzler import Tensor, no_grad
 
-MODES = [("numpy", fused) for fused in (True, False)]  # a later backend adds its name
+pytestmark = pytest.mark.usefixtures("fused_or_not")
 H = 1e-3
-
-
-@pytest.fixture(autouse=True, params=MODES, ids=str)
-def _arithmetic(request: pytest.FixtureRequest) -> Iterator[None]:
-    name, fused = request.param
-    with use(name), no_fused(not fused):
-        yield
 
 
 @dataclass(frozen=True)

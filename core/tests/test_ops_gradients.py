@@ -16,21 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rinzler import Tensor, no_fused, no_grad
+from rinzler import Tensor, no_grad
 from rinzler.ops import OPS
-from rinzler.plugins import use
 from rinzler.tensor import apply
 
-MODES = [("numpy", fused) for fused in (True, False)]  # a later backend adds its name
+pytestmark = pytest.mark.usefixtures("fused_or_not")
 ROWWISE = ("sum_rows", "sum_cols", "softmax", "log_softmax")
 H = 1e-3  # step of the differences; of fourth order, so they are good to 1e-10 or so
-
-
-@pytest.fixture(autouse=True, params=MODES, ids=str)
-def _arithmetic(request: pytest.FixtureRequest) -> Iterator[None]:
-    name, fused = request.param
-    with use(name), no_fused(not fused):
-        yield
 
 
 @dataclass(frozen=True)

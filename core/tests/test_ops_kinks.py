@@ -5,24 +5,16 @@ The upstream gradient is 6, so that a half and a third of it are whole numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rinzler as rz
-from rinzler import Tensor, no_fused
-from rinzler.plugins import use
+from rinzler import Tensor
 
-MODES = [("numpy", fused) for fused in (True, False)]  # a later backend adds its name
-
-
-@pytest.fixture(autouse=True, params=MODES, ids=str)
-def _arithmetic(request: pytest.FixtureRequest) -> Iterator[None]:
-    name, fused = request.param
-    with use(name), no_fused(not fused):
-        yield
+pytestmark = pytest.mark.usefixtures("fused_or_not")
 
 
 def gradient_of(formula: Callable[..., Tensor], *hosts: Any) -> list[list[float]]:
