@@ -16,9 +16,7 @@ import pytest
 
 from rinzler import checkpoint
 from rinzler.cli import continuity, lock
-from rinzler.cli.flags import ModelFlags
 from rinzler.cli.request import TrainRequest
-from rinzler.config import TrainConfig
 from rinzler.events import Evaluated, Stepped
 from rinzler.ops import fused
 from rinzler.plugins import choose_backend
@@ -238,9 +236,7 @@ class Options:
 
 def test_options_of_plugins_are_as_they_were_unless_given_again() -> None:
     config = {"options": {"log": {"every": 5, "to_path": "a/b", "gone": 1}}}
-    model, training = ModelFlags(), TrainConfig()
-    request = TrainRequest((), 0.1, model, training, "auto", None, False, False, False)
-    request = replace(request, options={"log": Options(), "new": Options(every=1)})
+    request = TrainRequest(options={"log": Options(), "new": Options(every=1)})
     again = continuity.options_of(request, config)
     assert again == {"log": Options(5, Path("a/b"), True), "new": Options(1)}
     given = {"log": Options(every=7)}

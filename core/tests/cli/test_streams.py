@@ -12,7 +12,7 @@ import pytest
 from rinzler.cli import streams
 from rinzler.cli.live import LiveReporter
 from rinzler.cli.report import PlainReporter
-from rinzler.cli.request import SCHEDULE, SHAPE, TrainRequest
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.streams import Results, say_if_slow
 from rinzler.cli.train import _listeners
 
@@ -70,9 +70,8 @@ class Terminal(io.StringIO):
 
 def reporters(folder: Path, **asked: bool) -> list[type]:
     """The types of those who write to the terminal."""
-    flags = {"quiet": False, "plain": False, "json": False} | asked
-    request = TrainRequest((), 0.1, SHAPE, SCHEDULE, "auto", None, **flags)
-    return [type(each) for each in _listeners(request, folder, Results())][:-2]
+    listeners = _listeners(TrainRequest(**asked), folder, Results())
+    return [type(each) for each in listeners][:-2]
 
 
 def test_a_terminal_gets_the_bar_unless_somebody_minds(

@@ -19,7 +19,7 @@ import numpy as np
 
 from rinzler.cli import resume
 from rinzler.cli.attended import AttendedTrainer
-from rinzler.cli.request import SCHEDULE, SHAPE, VAL_FRACTION, TrainRequest
+from rinzler.cli.request import TrainRequest
 from rinzler.cli.streams import say
 from rinzler.errors import EXIT_OK, RinzlerError
 from rinzler.restore import split_tensors
@@ -85,17 +85,7 @@ def main(asked: str) -> int:
     """Answer a `question` on stdout."""
     question = json.loads(asked)
     steps = question.pop("steps")
-    request = TrainRequest(
-        names=(),
-        val_fraction=VAL_FRACTION,
-        model=SHAPE,
-        training=SCHEDULE.complete(),
-        run_dir=None,
-        quiet=True,
-        plain=True,
-        json=False,
-        **question,
-    )
+    request = TrainRequest(quiet=True, plain=True, **question)
     with ExitStack() as held:
         try:
             trainer = resume.prepare(request, held).trainer

@@ -18,21 +18,22 @@ MERGES = 500  # of the tokenizer
 
 SHAPE = ModelFlags()  # what the flags start from: the defaults of their fields
 SCHEDULE = TrainFlags()
+TRAINING = SCHEDULE.complete()
 
 
 @dataclass(frozen=True)
 class TrainRequest:
     """All that was asked of `rinzler-train`."""
 
-    names: tuple[str, ...]  # files, folders, patterns and corpora, as typed
-    val_fraction: float
-    model: ModelFlags
-    training: TrainConfig
-    backend: str
-    run_dir: str | None
-    quiet: bool
-    plain: bool
-    json: bool
+    names: tuple[str, ...] = ()  # files, folders, patterns and corpora, as typed
+    val_fraction: float = VAL_FRACTION
+    model: ModelFlags = SHAPE
+    training: TrainConfig = TRAINING
+    backend: str = "auto"
+    run_dir: str | None = None
+    quiet: bool = False
+    plain: bool = False
+    json: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)  # of plugins, by their names
     merges: int = MERGES
     threads: int | None = None
