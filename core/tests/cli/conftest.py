@@ -85,9 +85,9 @@ def shell(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("UV", raising=False)
     # Of the session: two caches (`conftest.py`), and whether core's defaults are forced.
-    kept = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR", "RINZLER_NO_FUSED")
+    of_session = ("RINZLER_PLUGIN_CACHE", "RINZLER_AUTOTUNE_DIR", "RINZLER_NO_FUSED")
     set_here = [name for name in os.environ if name.startswith("RINZLER_")]
-    for name in set(set_here).difference(kept):
+    for name in set(set_here).difference(of_session):
         monkeypatch.delenv(name)
     monkeypatch.setenv("RINZLER_PLUGINS", "numpy,corpus")  # not what else may be installed here
     monkeypatch.setattr(manager, "_plugins", None)
