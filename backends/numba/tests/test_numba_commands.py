@@ -84,8 +84,8 @@ def test_warming_up_leaves_nothing_to_compile(rinzler, tmp_path: Path) -> None:
     code, _, err = rinzler("warmup", "numba")
     assert code == 0
     assert err.splitlines()[-1].startswith("done       ")
-    code, out, err = rinzler("doctor", "--json")
-    assert (code, err) == (0, "")
+    code, out, _ = rinzler("doctor", "--json")
+    assert code == 0
     (entry,) = [each for each in json.loads(out)["plugins"] if each["name"] == "numba"]
     facts = {fact["name"]: fact["value"] for fact in entry["facts"]}
     compiled, total = re.match(r"(\d+) of (\d+) kernels compiled", facts["cache"]).groups()

@@ -150,23 +150,6 @@ def test_a_planned_op_can_be_run_and_be_recorded(threads: int, count_blocks: Ker
     assert (counted.__name__, counted.__doc__) == ("counted", "Count.")
 
 
-def test_threads_that_a_fork_has_lost_are_not_used(
-    monkeypatch: pytest.MonkeyPatch, count_blocks: Kernel
-) -> None:
-    from rinzler.errors import BackendError
-
-    counts = np.zeros(2, np.int64)
-    program = Program([count_blocks(counts.ctypes.data, blocks=2)])
-    monkeypatch.setattr(pool, "lost", True)
-    monkeypatch.setattr(pool, "count", 2)
-    with pytest.raises(BackendError, match="do not survive a fork; start processes with 'spawn'"):
-        program.run()
-    assert counts.tolist() == [0, 0]
-    monkeypatch.setattr(pool, "count", 1)
-    program.run()
-    assert counts.tolist() == [1, 1]
-
-
 def test_the_launchers_are_in_the_table_of_kernels() -> None:
     assert KERNELS[launcher.ALONE.name] is launcher.ALONE
     assert KERNELS[launcher.TOGETHER.name] is launcher.TOGETHER

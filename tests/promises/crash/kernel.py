@@ -111,15 +111,20 @@ def _end(child: int) -> int:
 
 def _traced(deed: Deed, options: list[str]) -> int:
     gate, key = os.pipe()
+    answer, ready = os.pipe()
 
     def wait_first() -> None:
         os.close(key)
+        os.write(ready, b"!")  # from here on calls are counted, and as many in each victim
         os.read(gate, 1)
         os.close(gate)
         deed()
 
     child = start(wait_first)
     os.close(gate)
+    os.read(answer, 1)
+    os.close(answer)
+    os.close(ready)
     command = ["strace", *options, "-p", str(child)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as strace:
         assert strace.stderr is not None
