@@ -16,7 +16,8 @@ from rinzler.conformance.cases import cases_of
 from rinzler.conformance.check import Check, Outcome, described, outcome_of
 from rinzler.conformance.known import Known
 from rinzler.conformance.record import text_of
-from rinzler.conformance.run import Result, run_case, worst_ratios
+from rinzler.conformance.result import WRONG, Attempt, Failure, Result, worst_ratios
+from rinzler.conformance.run import run_case
 from rinzler.conformance.runner import Score, run, settle, with_known
 from rinzler.conformance.subject import Subject
 from rinzler.conformance.tiers import NAMES, beyond, checks, selected
@@ -189,7 +190,8 @@ def test_a_result_reads_as_a_line_for_each_failure() -> None:
     assert str(Result(case, "float32", True, 0.25, ())) == (
         "exp/scalar float32: ok, worst error 0.25 of its bound"
     )
-    failed = Result(case, "float64", False, 3.0, ("one thing", "another"))
+    failures = tuple(Failure(text, WRONG) for text in ("one thing", "another"))
+    failed = Result(case, "float64", False, 3.0, (Attempt("", failures),))
     assert str(failed).splitlines() == [
         "exp/scalar float64 no_fused: one thing",
         "exp/scalar float64 no_fused: another",
@@ -228,7 +230,8 @@ def test_a_misspelt_kernel_is_told(good: Subject) -> None:
 
 def test_a_drawn_case_says_what_it_is() -> None:
     case = Case("exp", "gen-7", (Operand((5, 1), lambda rng, shape, earlier: 0),))
-    assert Result(case, "float32", True, 9.0, ("y is wrong",)).lines == (
+    wrong = Attempt("", (Failure("y is wrong", WRONG),))
+    assert Result(case, "float32", True, 9.0, (wrong,)).lines == (
         "exp/gen-7 float32: y is wrong",
         "exp/gen-7 has a (5, 1)",
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rinzler.autotune.grid import available_cores
 from rinzler.cli import check as command
-from rinzler.cli.check import print_failures, tier_line
+from rinzler.cli.check import tier_line
 from rinzler.conformance import certified, perf
+from rinzler.conformance.altered import Altered
 from rinzler.conformance.run import Known
-from rinzler.conformance.runner import Score, Tally
+from rinzler.conformance.runner import Tally
 from rinzler.ops import OPS
 from rinzler.plugins import open_device
 
@@ -84,6 +86,7 @@ def test_a_known_failure_that_passes_is_a_failure(shell) -> None:
     assert out.endswith(
         "\nknown/kernels/exp/31\n"
         "    this known failure passes now: take it out of the list\n"
+        "\neach       -v shows every check that failed, --report FILE writes them\n"
         "\nfailed     1 of 2 checks\n"
     )
     Path("pyproject.toml").touch()  # beside which it is found by itself
@@ -166,19 +169,32 @@ def test_a_tier_in_one_line() -> None:
     )
 
 
-def test_failures_are_shown_with_the_command_that_repeats_them(capsys) -> None:
-    score = Score(failures={f"kernels/exp/{k}": ("one", "two", "three", "four") for k in range(12)})
-    print_failures("torch", score)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1:7] == [
-        "kernels/exp/0",
-        "    one",
-        "    two",
-        "    three",
-        "    ... and 1 line more",
-        "    again: rinzler check torch 'kernels/exp/0'",
+def test_a_run_that_fails_is_told_by_op_or_in_full(shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = open_device("numpy").backend.kernels
+
+    def less(out: Any, a: Any, b: Any) -> None:
+        good["less"](out, b, a)
+
+    inner = open_device("numpy").backend
+    made = Altered(inner, replaced={"less": less})
+    made.name = inner.name
+    monkeypatch.setattr("rinzler_numpy.backend.NumpyBackend", lambda: made)
+    code, out, _ = shell("rinzler", "check", "numpy", "kernels/less/extremes", "kernels/exp/7")
+    assert code == 3
+    lines = out.splitlines()
+    assert lines[3] == "less       1 of 1 check fail: kernels 1 of 1"
+    assert lines[-4:] == [
+        "",
+        "each       -v shows every check that failed, --report FILE writes them",
+        "",
+        "failed     1 of 2 checks",
     ]
-    assert lines[-1] == "... and 2 more: --report FILE has all"
+    code, out, _ = shell("rinzler", "check", "numpy", "kernels/less/extremes", "-v")
+    assert code == 3
+    lines = out.splitlines()
+    assert lines[3] == "kernels/less/extremes"
+    assert lines[4].startswith("    less/extremes float32: y[")
+    assert lines[-1] == "failed     1 of 1 check"
 
 
 def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
 """`rinzler check NAME`: the conformance kit on the command line, without pytest.
 
 Runs the checks of `rinzler.conformance`, tier by tier, and prints a line for each; what failed
-stands below, each with its id and the command that repeats it. A complete run that passes is kept,
+stands below, op by op, with the command that repeats it. A complete run that passes is kept,
 and `rinzler backends` then shows the backend as certified.
 
-Leaves out: speed and coverage (`checking.py`). Read next: `rinzler/conformance/tiers/`.
+Leaves out: speed and coverage (`checking.py`). Read next: `failures.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from rinzler.cli.failures import by_group, every_failure
 from rinzler.cli.streams import say
 from rinzler.cli.words import plural
 from rinzler.conformance import certified
 from rinzler.conformance.check import described
+from rinzler.conformance.grouped import told
 from rinzler.conformance.known import Known, known_beside, read_known
 from rinzler.conformance.report import identity_of, report_of
 from rinzler.conformance.runner import Score, Tally, run, settle, with_known
@@ -28,9 +30,6 @@ from rinzler.conformance.subject import Subject
 from rinzler.conformance.tiers import CASES, checks, selected
 from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, BackendError, ConfigError
 from rinzler.plugins.loading import PLUGIN_ERRORS
-
-SHOWN = 10  # failures in full
-LONGEST = 3  # lines of each
 
 
 def check_backend(
@@ -62,14 +61,14 @@ def check_backend(
         if not json:
             print_line(tier_line(tier, score.tiers[tier]))
     settle(score, chosen, excuses)
-    told = report_of(subject, score, complete=not (ids or tiers))
-    kept = certified.keep(identity_of(subject), told)
-    write_report(report, told)
+    found = report_of(subject, score, complete=not (ids or tiers))
+    kept = certified.keep(identity_of(subject), found)
+    write_report(report, found)
     if json:
-        print_line(json_module.dumps(told, indent=2))
+        print_line(json_module.dumps(found, indent=2))
     else:
-        print_failures(name, score)
-        print_line(verdict(score, told, kept))
+        print_failures(name, subject, score, verbose)
+        print_line(verdict(score, found, kept))
     return EXIT_OK if score.ok else EXIT_ENVIRONMENT
 
 
@@ -119,36 +118,33 @@ def tier_line(tier: str, tally: Tally) -> str:
     return "".join(parts)
 
 
-def print_failures(name: str, score: Score) -> None:
-    for number, (check, lines) in enumerate(score.failures.items()):
-        if number == SHOWN:
-            print_line(f"\n... and {len(score.failures) - SHOWN:,} more: --report FILE has all")
-            return
-        print_line(f"\n{check}")
-        for line in lines[:LONGEST]:
-            print_line("    " + line.replace("\n", "\n    "))
-        if len(lines) > LONGEST:
-            print_line(f"    ... and {plural(len(lines) - LONGEST, 'line')} more")
-        if not check.startswith("known/"):
-            print_line(f"    again: rinzler check {name} '{check}'")
+def print_failures(name: str, subject: Subject, score: Score, verbose: bool) -> None:
+    """What failed: by op, or with `verbose` check by check and in full."""
+    if score.ok:
+        return
+    lines = every_failure(name, score) if verbose else by_group(name, told(score, subject))
+    for line in lines:
+        print_line(line)
+    if not verbose:
+        print_line("\neach       -v shows every check that failed, --report FILE writes them")
 
 
-def verdict(score: Score, told: dict[str, Any], kept: Path | None) -> str:
+def verdict(score: Score, found: dict[str, Any], kept: Path | None) -> str:
     count = plural(score.checks, "check")
     if not score.ok:
         return f"\nfailed     {len(score.failures):,} of {count}"
     if kept is not None:
         return f"certified  {count}, {score.drawn:,} of them generated; rinzler backends shows it"
-    if told["complete"]:
+    if found["complete"]:
         return f"passed     {count}; the report could not be kept in {certified.folder()}"
     return f"passed     {count}; all tiers, with {CASES:,} generated cases or more, would certify"
 
 
-def write_report(report: str | None, told: dict[str, Any]) -> None:
+def write_report(report: str | None, found: dict[str, Any]) -> None:
     if report is None:
         return
     try:
-        Path(report).write_text(json_module.dumps(told, indent=2) + "\n", encoding="utf-8")
+        Path(report).write_text(json_module.dumps(found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"the report cannot be written to {report}: {error}") from error
 

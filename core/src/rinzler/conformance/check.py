@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
+from rinzler.conformance.case import Case
+from rinzler.conformance.result import RAISED, Attempt, Failure, Result
+from rinzler.conformance.run import run_case
 from rinzler.conformance.subject import Subject
 from rinzler.errors import RinzlerError
 
@@ -27,6 +29,7 @@ class Outcome:
 
     failures: tuple[str, ...] = ()
     ratio: float = 0.0
+    results: tuple[Result, ...] = ()  # of a check that is a case: how each way to run it went
 
     @property
     def ok(self) -> bool:
@@ -83,8 +86,21 @@ def described(error: BaseException, package: str = "") -> str:
     return f"raised {type(error).__name__}: {message} ({place.filename}, line {place.lineno})"
 
 
-def gathered(results: Iterable[Any]) -> Outcome:
+def attempted(subject: Subject, case: Case, dtype: str, **how: bool) -> Result:
+    """`run_case`, where what a kernel raises is a result like any other."""
+    device = subject.device  # a backend that cannot be one is no failure of this case
+    try:
+        return run_case(device, case, dtype, **how)
+    except RinzlerError as error:
+        text = str(error)
+    except (Exception, SystemExit) as error:
+        text = described(error, package_of(subject))
+    attempt = Attempt("", (Failure(text, RAISED),))
+    return Result(case, dtype, how.get("fused", True), 0.0, (attempt,), how.get("together", False))
+
+
+def gathered(results: Iterable[Result]) -> Outcome:
     """Results of cases as one outcome: all failures, the worst ratio."""
-    results = list(results)
+    results = tuple(results)
     failures = tuple([line for result in results if not result.ok for line in result.lines])
-    return Outcome(failures, max((result.ratio for result in results), default=0.0))
+    return Outcome(failures, max((result.ratio for result in results), default=0.0), results)

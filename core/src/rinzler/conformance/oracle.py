@@ -49,6 +49,10 @@ class Verdict:
     got: float = 0.0
     want: float = 0.0
     bound: float = 0.0
+    wrong: int = 0  # elements beyond their bounds
+    size: int = 0  # elements in all
+    # In which box of indices these lie: for each axis the first and the last; () where all is well.
+    box: tuple[tuple[int, int], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -101,7 +105,12 @@ def judge(got: np.ndarray, want: np.ndarray, bound: np.ndarray | None) -> Verdic
         ratio = _ratios(got.astype(np.float64), want, bound)
     worst = int(np.argmax(ratio))  # the first one
     index = tuple(int(k) for k in np.unravel_index(worst, got.shape))
-    return Verdict(float(ratio[index]), index, got[index].item(), want[index].item(), bound[index])
+    found = (float(ratio[index]), index, got[index].item(), want[index].item(), bound[index])
+    if found[0] <= 1.0:
+        return Verdict(*found)
+    places = np.argwhere(ratio > 1.0)  # (wrong, axes)
+    sides = zip(places.min(axis=0).tolist(), places.max(axis=0).tolist(), strict=True)
+    return Verdict(*found, wrong=len(places), size=got.size, box=tuple(sides))
 
 
 def _same_bits(got: np.ndarray, want: np.ndarray) -> np.ndarray:

@@ -4,14 +4,15 @@ A kernel is not believed to have done only what it was asked. Around every opera
 (`fences.py`), outputs start as NaN, inputs must be the same afterwards, and where the op table
 allows an output to overwrite an input the case runs once more for each such input, in place.
 
-Leaves out: which cases are run, and what else is checked (`tiers/`). Read next: `check.py`, and the
-author of a backend: `rinzler/ops/backend.py`.
+Leaves out: which cases are run, and what else is checked (`tiers/`). Read next: `result.py`, and
+the author of a backend: `rinzler/ops/backend.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -19,38 +20,8 @@ import numpy as np
 from rinzler.conformance.case import Case
 from rinzler.conformance.fences import Fenced, Ground, fenced
 from rinzler.conformance.oracle import Expected, expected, judge
+from rinzler.conformance.result import ASTRAY, HARMED, UNWRITTEN, WRONG, Attempt, Failure, Result
 from rinzler.ops import OPS, Device, Spec, call, no_fused
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a device did on one case."""
-
-    case: Case
-    dtype: str
-    fused: bool  # False: core's default was forced
-    ratio: float  # the worst observed error over its bound, of all outputs and runs
-    failures: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        return not self.failures
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """A line for each failure; a drawn case, which no table shows, also says what it is."""
-        lines = [f"{self._how}: {failure}" for failure in self.failures]
-        drawn = lines and "/gen-" in self.case.id
-        return (*lines, *([f"{self.case.id} has {self.case.shapes}"] if drawn else []))
-
-    @property
-    def _how(self) -> str:
-        return f"{self.case.id} {self.dtype}" + ("" if self.fused else " no_fused")
-
-    def __str__(self) -> str:
-        if self.ok:
-            return f"{self._how}: ok, worst error {self.ratio:.2g} of its bound"
-        return "\n".join(self.lines)
 
 
 def run_case(
@@ -69,23 +40,14 @@ def run_case(
     ins, reads = case.data(dtype)
     answers = expected(case, dtype, ins, reads)
     over = _aliases(case, ins, answers) if aliases else []
-    worst, failures = 0.0, []
+    worst, attempts = 0.0, []
     with no_fused(not fused):
         for alias in (None, *over):
             laid = _laid(device, case, dtype, (ins, reads), alias, together)
-            ratio, found = _attempt(case, dtype, laid, answers)
+            ratio, failures = _attempt(case, dtype, laid, answers)
             worst = max(worst, ratio)
-            failures += found
-    return Result(case, dtype, fused, worst, tuple(failures))
-
-
-def worst_ratios(results: Iterable[Result]) -> dict[str, tuple[float, str]]:
-    """For each op the worst observed/bound ratio and the case that it was seen in."""
-    worst: dict[str, tuple[float, str]] = {}
-    for result in results:
-        row = (result.ratio, f"{result.case.id} {result.dtype}")
-        worst[result.case.op] = max(worst.get(result.case.op, (0.0, "")), row)
-    return worst
+            attempts.append(Attempt("" if alias is None else _input_name(case, alias), failures))
+    return Result(case, dtype, fused, worst, tuple(attempts), together)
 
 
 def _aliases(case: Case, ins: Sequence[Any], answers: Sequence[Expected | None]) -> list[int]:
@@ -160,8 +122,8 @@ def _laid(
 
 def _attempt(
     case: Case, dtype: str, laid: Laid, answers: Sequence[Expected | None]
-) -> tuple[float, list[str]]:
-    """One call: the worst ratio of its outputs, and what went wrong, in words."""
+) -> tuple[float, tuple[Failure, ...]]:
+    """One call: the worst ratio of its outputs, and what went wrong."""
     given = tuple(None if x is None else x.array for x in laid.outs)
     operands = [None if x is None else x.array for x in laid.ins]
     call(case.op, *operands, out=given, **case.attrs_for(dtype))
@@ -174,7 +136,8 @@ def _attempt(
             continue
         what = x.changed(now[x.ground])
         if what:
-            failures.append(f"input {_input_name(case, index)}: {what} was written{where}")
+            name = _input_name(case, index)
+            failures.append(Failure(f"input {name}: {what} was written{where}", HARMED, name))
     ratio = 0.0
     for name, y, answer in zip(OPS[case.op].outputs, laid.outs, answers, strict=True):
         if y is None or answer is None:
@@ -182,11 +145,13 @@ def _attempt(
         verdict = judge(y.contents(), answer.values, answer.bound)
         ratio = max(ratio, verdict.ratio)
         if not verdict.ok:
-            failures.append(f"{name}{verdict}{where}")
+            kind = UNWRITTEN if isnan(verdict.got) and not isnan(verdict.want) else WRONG
+            failures.append(Failure(f"{name}{verdict}{where}", kind, name, verdict))
         stray = y.stray(now[y.ground])
         if stray:
-            failures.append(f"{name}: memory {stray} was written{where}")
-    return ratio, failures
+            words = f"{name}: memory {stray} was written{where}"
+            failures.append(Failure(words, ASTRAY, name))
+    return ratio, tuple(failures)
 
 
 def _output_specs(

@@ -50,6 +50,7 @@ class Score:
     failures: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by id
     excused: dict[str, str] = field(default_factory=dict)  # by id: the reason
     ran: set[str] = field(default_factory=set)  # ids
+    done: list[Done] = field(default_factory=list)  # all, in order
 
     @property
     def ok(self) -> bool:
@@ -85,6 +86,7 @@ def run(
             score.excused[check.id] = next(each.reason for each in known if each.covers(check))
         elif outcome.ratio > tally.worst:
             tally.worst, tally.worst_id = outcome.ratio, check.id
+        score.done.append(done)
         yield done
 
 

@@ -56,6 +56,11 @@ def takes(subject: Subject, case: Case, dtype: str) -> bool:
 
 def chain_of(device: Device, case: Case, dtype: str) -> int:
     """How many kernels the default of an op runs, uploads and constants aside."""
+    return len(ran_by_default(device, case, dtype))
+
+
+def ran_by_default(device: Device, case: Case, dtype: str) -> list[str]:
+    """The kernels that the default of an op runs for a case, in order."""
     ran: list[str] = []
 
     class Counting(Recorder):
@@ -75,7 +80,7 @@ def chain_of(device: Device, case: Case, dtype: str) -> int:
             bits(device, case, dtype)
         finally:
             device.recorder = None
-    return len(ran)
+    return ran
 
 
 def next_to_write(rows: list[Support]) -> list[Support]:

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 
 from rinzler.conformance.case import Case
 from rinzler.conformance.cases import CASES
-from rinzler.conformance.check import Check, Outcome, gathered
-from rinzler.conformance.run import run_case
+from rinzler.conformance.check import Check, Outcome, attempted, gathered
 from rinzler.conformance.subject import Subject
 from rinzler.ops import OPS
 
@@ -39,7 +38,7 @@ def of_row(case: Case) -> Check:
     def run(subject: Subject) -> Outcome:
         ways = (True,) if OPS[case.op].required else ways_of(subject, case)
         return gathered(
-            run_case(subject.device, case, dtype, fused=way, aliases=False)
+            attempted(subject, case, dtype, fused=way, aliases=False)
             for dtype in subject.dtypes
             for way in ways
         )
@@ -59,6 +58,6 @@ def of_drawn(case: Case) -> Check:
         dtypes = subject.dtypes
         number = int(case.name.rpartition("-")[2])
         dtype = dtypes[number % len(dtypes)]
-        return gathered([run_case(subject.device, case, dtype, together=True)])
+        return gathered([attempted(subject, case, dtype, together=True)])
 
     return Check(f"{tier_of(case)}/{case.id}", run, drawn=True)

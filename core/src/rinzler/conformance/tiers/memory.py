@@ -16,8 +16,7 @@ import numpy as np
 
 from rinzler.conformance.case import Case
 from rinzler.conformance.cases import CASES
-from rinzler.conformance.check import Check, Outcome, gathered
-from rinzler.conformance.run import run_case
+from rinzler.conformance.check import Check, Outcome, attempted, gathered
 from rinzler.conformance.subject import Subject
 from rinzler.ops import Array, Device, call
 
@@ -33,9 +32,7 @@ def checks() -> Iterator[Check]:
 
 def side_by_side(case: Case) -> Check:
     def run(subject: Subject) -> Outcome:
-        return gathered(
-            run_case(subject.device, case, dtype, together=True) for dtype in subject.dtypes
-        )
+        return gathered(attempted(subject, case, dtype, together=True) for dtype in subject.dtypes)
 
     return Check(f"memory/{case.id}", run)
 
