@@ -43,7 +43,7 @@ def said(backend: Backend, of: list[Check]) -> Iterator[str]:
             yield from (f"{check.id}: {line}" for line in outcome_of(check, subject).failures)
 
 
-@pytest.mark.promise("backends with a bug in a kernel that the kit names", at_least=41)
+@pytest.mark.promise("backends with a bug in a kernel that the kit names", at_least=46)
 def test_bugs_in_kernels(count: Callable[..., None]) -> None:
     good = open_device("numpy").backend
     for kernel, words in KERNELS:

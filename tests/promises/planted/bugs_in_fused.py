@@ -155,6 +155,61 @@ def adamw_ignores_scale(p: Any, m: Any, v: Any, g: Any, hyper: Any, scale: Any, 
     GOOD["adamw"](p, m, v, g, hyper, np.ones_like(scale), ok)
 
 
+def adamw_with(
+    p: Any,
+    m: Any,
+    v: Any,
+    g: Any,
+    hyper: Any,
+    scale: Any,
+    ok: Any,
+    *,
+    inside: bool = False,
+    corrected: bool = True,
+    swapped: bool = False,
+    decay_at: str = "start",
+) -> None:
+    """A sound AdamW, in PyTorch's order of operations, for the bugs below to spoil."""
+    if not ok:
+        return
+    lr, beta1, beta2, eps, decay, c1, c2 = hyper
+    one = p.dtype.type(1)
+    if swapped:
+        beta1, beta2 = beta2, beta1
+    if not corrected:
+        c1 = c2 = one
+    g = g * scale + (decay * p if decay_at == "gradient" else p.dtype.type(0))
+    m += (one - beta1) * (g - m)
+    v[...] = v * beta2 + (one - beta2) * g * g
+    root = np.sqrt(v / c2 + eps) if inside else np.sqrt(v) / np.sqrt(c2) + eps
+    kept = one - lr * decay
+    if decay_at == "start":
+        p *= kept
+    p -= lr / c1 * m / root
+    if decay_at == "end":
+        p *= kept
+
+
+def adamw_with_eps_inside_the_root(*operands: Any) -> None:
+    adamw_with(*operands, inside=True)
+
+
+def adamw_without_bias_correction(*operands: Any) -> None:
+    adamw_with(*operands, corrected=False)
+
+
+def adamw_decays_after_the_step(*operands: Any) -> None:
+    adamw_with(*operands, decay_at="end")
+
+
+def adamw_decays_the_gradient(*operands: Any) -> None:
+    adamw_with(*operands, decay_at="gradient")
+
+
+def adamw_swaps_the_betas(*operands: Any) -> None:
+    adamw_with(*operands, swapped=True)
+
+
 def random_uniform_ignores_site(out: Any, key: Any, *, shape: Any, dtype: str, site: int) -> None:
     from rinzler.philox import Key, uniform
 
@@ -181,5 +236,10 @@ BUGS: list[tuple[Kernel, str]] = [
     (cross_entropy_bwd_forgets_g, "dlogits["),
     (adamw_ignores_ok, "adamw/not-ok-nan-7"),
     (adamw_ignores_scale, "adamw/clipped-33"),
+    (adamw_with_eps_inside_the_root, "adamw/coarse-33 float32: p["),
+    (adamw_without_bias_correction, "adamw/first-33 float32: p["),
+    (adamw_decays_after_the_step, "adamw/coarse-33 float32: p["),
+    (adamw_decays_the_gradient, "adamw/coarse-33 float32: m["),
+    (adamw_swaps_the_betas, "adamw/33 float32: m["),
     (random_uniform_ignores_site, "random_uniform/site-1-7"),
 ]

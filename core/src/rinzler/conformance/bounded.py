@@ -129,6 +129,10 @@ class Bounded:
     def __neg__(self) -> Bounded:
         return Bounded(-self.value, self.error, self.precision)
 
+    def or_as(self, other: Bounded) -> Bounded:
+        """The same number by another order of operations: a kernel may err as either does."""
+        return Bounded(self.value, np.maximum(self.error, other.error), self.precision)
+
     # --- functions ----------------------------------------------------------------------------
 
     def exp(self) -> Bounded:

@@ -1,9 +1,10 @@
 """What AdamW computes, and the uniform numbers of Philox.
 
-Bound of AdamW: its formula's steps. Where `ok` is 0 all three arrays stay, bit for bit, and a NaN
-in the gradient touches nothing. The random numbers are judged to the bit: they are integers, here
-in Python's own integers, straight from Salmon et al. 2011, "Parallel random numbers: as easy as
-1, 2, 3", section 4.3. Read next: `table/`, the cases that these formulas answer.
+Bound of AdamW: that of its formula's steps, in the order of operations that rounds most among those
+in use; see `adamw`. Where `ok` is 0 all three arrays stay, bit for bit, and a NaN in the gradient
+touches nothing. The random numbers are judged to the bit: they are integers, here in Python's own
+integers, straight from Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", section
+4.3. Read next: `table/`, the cases that these formulas answer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,23 @@ WORD = 2**32
 
 
 def adamw(outs: Any, g: Bounded, hyper: Bounded, scale: Bounded, ok: Bounded) -> Any:
+    """p, m and v after a step.
+
+    The formula leaves the order of operations open, and orders differ in their roundings (u each,
+    and up to 4u for a root or a quotient, by reciprocals; `ULPS` grants twice that):
+
+    - p − lr·(a + decay·p), as core's default has it, takes |p| once: −. That is u·|p|, and
+      2u·lr·decay·|p| for the decay's two products, and +, of lr·(|a| + decay·|p|).
+    - p·(1 − lr·decay) − lr·a, as the paper and PyTorch have it, rounds |p| three times: the factor
+      near 1, the product, the difference. That is 3u·|p|: one ulp more.
+    - a = (m/c1) / (√(v/c2) + eps) takes two quotients, a root of a quotient and a sum before lr
+      comes in; (lr/c1)·m / (√v/√c2 + eps) two quotients, a product, and a quotient of two roots.
+    - β·m + (1 − β)·g rounds β·m, (1 − β)·g and the sum; m + (1 − β)·(g − m), a lerp, rounds the
+      difference, the product and the sum. None is the larger one everywhere.
+
+    What a kernel contracts (fused multiply-add) rounds less. So each order is carried through, and
+    the bound of an element is the largest of them: no order needs more, and no factor is added.
+    """
     p, m, v = outs
     if ok.value == 0:
         return p.value, m.value, v.value
@@ -26,10 +44,19 @@ def adamw(outs: Any, g: Bounded, hyper: Bounded, scale: Bounded, ok: Bounded) ->
         hyper.moved(lambda x, k=k: x[k]) for k in range(7)
     )
     g = g * scale
-    m = beta1 * m + (1.0 - beta1) * g
-    v = beta2 * v + (1.0 - beta2) * (g * g)
-    step = (m / correction1) / ((v / correction2).sqrt() + eps) + decay * p
-    return p - lr * step, m, v
+    m = moved_towards(m, g, beta1)
+    v = moved_towards(v, g * g, beta2)
+    corrected = (m / correction1) / ((v / correction2).sqrt() + eps)
+    at_once = (lr / correction1) * m / (v.sqrt() / correction2.sqrt() + eps)
+    steps = (lr * corrected).or_as(at_once)
+    new_p = (p - lr * (corrected + decay * p)).or_as(p * (1.0 - lr * decay) - steps)
+    return new_p, m, v
+
+
+def moved_towards(mean: Bounded, x: Bounded, beta: Bounded) -> Bounded:
+    """β·mean + (1 − β)·x, or the same as a lerp."""
+    rest = 1.0 - beta
+    return (beta * mean + rest * x).or_as(mean + rest * (x - mean))
 
 
 def philox(block: int, site: int, key: list[int]) -> list[int]:

@@ -1,7 +1,8 @@
 """Cases of AdamW and of the uniform random numbers.
 
-AdamW: first and later steps, with and without decay, scaled gradients, tiny and large ones, and a
-step that must not happen (ok = 0) though its gradient is NaN. Read next: `../run.py`.
+AdamW: first and later steps, with and without decay, large rates, where a decay at the wrong place
+shows, scaled gradients, tiny and large ones, and a step that must not happen (ok = 0) though its
+gradient is NaN. Read next: `../run.py`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from rinzler.conformance.case import (
 # lr, beta1, beta2, eps, weight decay, 1 − beta1ᵗ, 1 − beta2ᵗ; the last two at t = 1 and t = 100.
 FIRST = (1e-3, 0.9, 0.999, 1e-8, 0.1, 0.1, 0.001)
 LATER = (3e-4, 0.9, 0.99, 1e-8, 0.0, 0.99997, 0.634)
+# Large enough for what is of the order of lr²·decay or eps to stand out of float32's roundings.
+COARSE = (0.25, 0.9, 0.99, 0.125, 0.5, 0.19, 0.0199)
 
 drawn = normal()
 
@@ -59,6 +62,8 @@ STEPS = [
     *(adamw(shape_name(shape), shape) for shape in ((7,), (31,), (32,), (33,), (129,), (5, 7))),
     adamw("1031", (1031,), FIRST),
     adamw("first-33", (33,), FIRST, started=False),
+    adamw("coarse-33", (33,), COARSE),
+    adamw("coarse-1031", (1031,), COARSE),
     adamw("clipped-33", (33,), scale=0.037),
     adamw("zero-gradient-7", (7,), FIRST, every(0.0), started=False),
     adamw("tiny-gradient-7", (7,), FIRST, normal(1e-9), started=False, marks=("extreme",)),
