@@ -26,6 +26,7 @@ from rinzler.conformance.grouped import told
 from rinzler.conformance.known import Known, known_beside, read_known
 from rinzler.conformance.report import identity_of, report_of
 from rinzler.conformance.runner import Score, Tally, run, settle, with_known
+from rinzler.conformance.sources import sources_of
 from rinzler.conformance.subject import Subject
 from rinzler.conformance.tiers import CASES, checks, selected
 from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, BackendError, ConfigError
@@ -46,6 +47,8 @@ def check_backend(
     if report is not None and not Path(report).parent.is_dir():  # not only after the run
         raise ConfigError(f"the report cannot be written to {report}: there is no such folder")
     subject = Subject.installed(name)
+    entry = subject.offer.plugin.value
+    code = sources_of(entry).digest()  # before its kernels are imported
     excuses = excused(subject.offer.info.name, known)
     chosen = selected(ids, tiers, cases) if ids else list(checks(tiers, cases))
     chosen = with_known(chosen, excuses)
@@ -61,14 +64,14 @@ def check_backend(
         if not json:
             print_line(tier_line(tier, score.tiers[tier]))
     settle(score, chosen, excuses)
-    found = report_of(subject, score, complete=not (ids or tiers))
-    kept = certified.keep(identity_of(subject), found)
+    found = report_of(subject, score, complete=not (ids or tiers), code=code)
+    kept = certified.keep(identity_of(subject), found, entry)
     write_report(report, found)
     if json:
         print_line(json_module.dumps(found, indent=2))
     else:
         print_failures(name, subject, score, verbose)
-        print_line(verdict(score, found, kept))
+        print_line(verdict(score, found, kept, entry))
     return EXIT_OK if score.ok else EXIT_ENVIRONMENT
 
 
@@ -129,12 +132,14 @@ def print_failures(name: str, subject: Subject, score: Score, verbose: bool) -> 
         print_line("\neach       -v shows every check that failed, --report FILE writes them")
 
 
-def verdict(score: Score, found: dict[str, Any], kept: Path | None) -> str:
+def verdict(score: Score, found: dict[str, Any], kept: Path | None, entry: str) -> str:
     count = plural(score.checks, "check")
     if not score.ok:
         return f"\nfailed     {len(score.failures):,} of {count}"
     if kept is not None:
         return f"certified  {count}, {score.drawn:,} of them generated; rinzler backends shows it"
+    if found["complete"] and sources_of(entry).digest() != found["code"]:
+        return f"passed     {count}; its code changed meanwhile, so that nothing is certified"
     if found["complete"]:
         return f"passed     {count}; the report could not be kept in {certified.folder()}"
     return f"passed     {count}; all tiers, with {CASES:,} generated cases or more, would certify"

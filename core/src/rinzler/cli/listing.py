@@ -66,12 +66,11 @@ def facts_by_plugin(tried: Mapping[Plugin, Verdict]) -> dict[tuple[str, str], li
 
 def certificates(tried: Mapping[Plugin, Verdict]) -> dict[tuple[str, str], str]:
     """What the conformance kit said of each backend that opened; empty where it never ran."""
-    from rinzler.conformance.certified import certificate, identity, summary
+    from rinzler.conformance.certified import identity, said_of
 
     found = {}
     for plugin, verdict in tried.items():
         for name, device in verdict.devices.items():
             who = identity(plugin.distribution, plugin.version, name, device, verdict.protocol)
-            held = certificate(who)
-            found[plugin.distribution, name] = summary(held) if held else ""
+            found[plugin.distribution, name] = said_of(who, plugin.value)
     return found

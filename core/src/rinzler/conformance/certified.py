@@ -1,9 +1,9 @@
 """Where the report of a run that passed is kept, so that a listing can show it.
 
-One file for each identity in the user's cache folder: another version of the
-backend, of core or of the protocol, or another device, has none until it is checked itself. A run
-that fails takes the certificate away. Light, because every listing imports it.
-Read next: `cli/check.py`.
+One file for each identity in the user's cache folder: another version of the backend, of core or of
+the protocol, or another device, has none until it is checked itself. Code that has changed since
+makes it stale, which the listing says. A run that fails takes the certificate away. Light, because
+every listing imports it. Read next: `sources.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from rinzler import __version__
+from rinzler.conformance.sources import Sources, Stats, sources_of
 from rinzler.files import FILES, ReplaceError, replace_file
 
-FORMAT = 1
+FORMAT = 2
 
 
 def identity(
@@ -47,19 +48,23 @@ def path_for(identity: Mapping[str, Any]) -> Path:
     return folder() / f"{identity['distribution']}-{identity['backend']}-{digest}.json"
 
 
-def keep(identity: Mapping[str, Any], report: Mapping[str, Any]) -> Path | None:
+def keep(identity: Mapping[str, Any], report: Mapping[str, Any], value: str) -> Path | None:
     """Keep the report of a complete run that passed; forget an earlier one of a run that failed.
 
-    Where it lies now; None where nothing is kept, or the folder cannot be written.
+    Where it lies now; None where nothing is kept, or the folder cannot be written. The report names
+    the digest of the code that ran; where the code behind the entry point `value` has another one
+    by now, it changed meanwhile, and nothing is kept.
     """
     path = path_for(identity)
+    sources = sources_of(value)
     with suppress(OSError, ReplaceError):
         if not report["passed"]:
             path.unlink(missing_ok=True)
         elif report["complete"]:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, [(json.dumps(report, indent=2) + "\n").encode()], FILES)
-            return path
+            stats = sources.stats()
+            if sources.digest() == report["code"]:
+                _write(path, dict(report), stats)
+                return path
     return None
 
 
@@ -73,6 +78,38 @@ def certificate(identity: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     same = all(report.get(key) == value for key, value in identity.items())
     return report if same and report.get("passed") and report.get("complete") else None
+
+
+def holds_for(report: dict[str, Any], identity: Mapping[str, Any], sources: Sources) -> bool:
+    """Whether the code is still the one that was checked.
+
+    Reads it only where sizes or times differ; if it is the same nevertheless (it was installed
+    again), the new times are kept.
+    """
+    stats = sources.stats()
+    if stats == report.get("stats"):
+        return True
+    if sources.digest() != report.get("code"):
+        return False
+    with suppress(OSError, ReplaceError):
+        _write(path_for(identity), report, stats)
+    return True
+
+
+def _write(path: Path, report: dict[str, Any], stats: Stats) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(report | {"stats": stats}, indent=2) + "\n"
+    replace_file(path, [text.encode()], FILES)
+
+
+def said_of(identity: Mapping[str, Any], value: str) -> str:
+    """What a listing says of a backend whose entry point is `value`; "" where it never passed."""
+    report = certificate(identity)
+    if report is None:
+        return ""
+    if holds_for(report, identity, sources_of(value)):
+        return summary(report)
+    return f"certified for other code: rinzler check {identity['backend']}"
 
 
 def summary(report: dict[str, Any]) -> str:

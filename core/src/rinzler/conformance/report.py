@@ -27,11 +27,12 @@ def identity_of(subject: Subject) -> dict[str, Any]:
     return identity(plugin.distribution, plugin.version, subject.offer.info.name, device, PROTOCOL)
 
 
-def report_of(subject: Subject, score: Score, complete: bool) -> dict[str, Any]:
-    """`complete`: nothing was left out by choice of tiers or ids."""
+def report_of(subject: Subject, score: Score, complete: bool, code: str) -> dict[str, Any]:
+    """`complete`: nothing was left out by choice of tiers or ids; `code`: digest of what ran."""
     return {
         "format": FORMAT,
         **identity_of(subject),
+        "code": code,
         "dtypes": list(subject.backend.caps.dtypes),
         "kernels": len(subject.backend.kernels),
         "python": platform.python_version(),
