@@ -90,9 +90,7 @@ def described(saved: Checkpoint) -> tuple[GPTConfig, Tokenizer, str]:
     in a file must not ask for more memory than the file itself has.
     """
     try:
-        known = {field.name for field in fields(GPTConfig)}
-        shape = {name: value for name, value in saved.meta["model"].items() if name in known}
-        config = GPTConfig(**shape)
+        config = shape_of(saved)
         tokenizer = tokenizer_from_json(saved.meta["tokenizer"])
         dtype = str(saved.meta["dtype"])
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
@@ -106,6 +104,17 @@ def described(saved: Checkpoint) -> tuple[GPTConfig, Tokenizer, str]:
             f"{config.parameters:,}. Use another checkpoint of the run"
         )
     return config, tokenizer, dtype
+
+
+def shape_of(saved: Checkpoint) -> GPTConfig:
+    """What a checkpoint says of the shape, which nothing has compared with its weights.
+
+    Raises KeyError, TypeError, AttributeError, ConfigError for what is no shape.
+    """
+    known = {field.name for field in fields(GPTConfig)}
+    return GPTConfig(
+        **{name: value for name, value in saved.meta["model"].items() if name in known}
+    )
 
 
 def load_model(saved: Checkpoint, device: Device | str | None = None) -> tuple[GPT, Tokenizer]:

@@ -1,4 +1,4 @@
-"""What `rinzler-train --backend auto` takes, and what it says about that."""
+"""What `--backend auto` takes to train, to generate and to evaluate, and what it says of that."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from rinzler import __version__
 from rinzler.autotune import Workload, store
 from rinzler.autotune.grid import Cell, Place
 from rinzler.autotune.tuner import Row
+from rinzler.checkpoint import Checkpoint
 from rinzler.cli import main
+from rinzler.cli.preferring import trained_as
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.plugins import manager, open_device
 
@@ -137,3 +139,69 @@ def test_show_lists_what_was_measured_and_what_is_stale(field, tune, train, kept
     assert "stale: core was 0.0.1" in tune("--show")[1]
     rows = [json.loads(line) for line in tune("--show", "--json")[1].splitlines()]
     assert rows[0]["stale"][0].startswith("core was 0.0.1")
+
+
+# --- a model that is there ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def use(train, capsys, monkeypatch):
+    """What a command says on stderr of the checkpoint of a run of one step."""
+    train()
+    capsys.readouterr()
+
+    def say(*words: str) -> str:
+        monkeypatch.setattr(manager, "_plugins", None)
+        monkeypatch.setattr("sys.argv", list(words))
+        entry = main.generate_main if words[0] == "rinzler-generate" else main.main
+        assert entry() == 0
+        return capsys.readouterr().err
+
+    return say
+
+
+GENERATE = ("rinzler-generate", "runs/fox-001", "--prompt", "the", "--tokens", "2")
+EVALUATE = ("rinzler", "eval", "runs/fox-001", "fox.txt")
+SAID = "step 1 · numpy (auto: fastest in training, measured on 2"
+
+
+@pytest.mark.parametrize("words", [GENERATE, EVALUATE], ids=["generate", "eval"])
+def test_a_trained_model_is_used_where_it_was_trained_fastest(field, use, measured, words):
+    field("slow")
+    assert "step 1 · slow\n" in use(*words)
+    measured("numpy")
+    assert SAID in use(*words)
+    assert "step 1 · slow\n" in use(*words, "--backend", "slow")
+
+
+def test_threads_are_those_of_the_row(field, use, measured, monkeypatch):
+    field("slow")
+    measured("numpy")
+    counts = []
+    monkeypatch.setattr("rinzler_numpy.backend.NumpyBackend.set_threads", counts_in(counts))
+    assert SAID in use(*GENERATE)
+    assert counts == [1]
+    assert SAID in use(*GENERATE, "--threads", "2")
+    assert counts == [1, 1, 2]  # what was asked for comes last
+
+
+def counts_in(counts):
+    return lambda backend, count: counts.append(count)
+
+
+def test_a_stale_row_is_told_only_if_asked(field, use, measured):
+    field("slow")
+    measured("numpy", core="0.0.1")
+    assert use(*GENERATE).endswith("step 1 · slow\n")
+    assert "numpy was fastest on 2" in use(*GENERATE, "--verbose")
+
+
+@pytest.mark.parametrize("damage", [{}, {"training": None}, {"training": {"batch_size": "x"}}])
+def test_a_checkpoint_that_does_not_say_how_it_was_trained(damage):
+    """Any tool may have written it; it is used as if nothing had been measured."""
+    meta = {"model": GPTConfig(257, 16, 16, 1, 1).to_json(), "dtype": "float32"}
+    assert trained_as(Checkpoint({}, meta | damage)) is None
+    training = TrainConfig(batch_size=2)
+    workload = trained_as(Checkpoint({}, meta | {"training": training.to_json()}))
+    assert workload == Workload(GPTConfig(257, 16, 16, 1, 1), training)
+    assert trained_as(Checkpoint({}, meta | {"model": 3, "training": training.to_json()})) is None

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 
 from rinzler.autotune import Workload
-from rinzler.cli.preferring import preferred
+from rinzler.checkpoint import Checkpoint
+from rinzler.cli.preferring import preferred, trained_as
 from rinzler.cli.streams import say
 from rinzler.errors import ConfigError
 from rinzler.plugins import choose_backend
@@ -35,9 +36,21 @@ def chosen(
     return choice
 
 
-def chosen_quietly(backend: str, device: int | None, threads: int | None, verbose: bool) -> Choice:
-    """The same for a command that is typed often: only `verbose` tells what was passed over."""
-    choice = chosen(backend, device, threads)
+def chosen_for(
+    saved: Checkpoint, backend: str, device: int | None, threads: int | None, verbose: bool
+) -> Choice:
+    """The same for a model that is there, by a command that is typed often.
+
+    "auto" is what trained it fastest; only `verbose` tells what was passed over.
+    """
+    choice = chosen(backend, device, threads, trained_as(saved))
     for note in choice.notes if verbose else ():
         say(note)
     return choice
+
+
+def name_of(choice: Choice) -> str:
+    """The backend in the one line that such a command says of itself."""
+    if not choice.measured:
+        return choice.name
+    return f"{choice.name} (auto: fastest in training, measured on {choice.measured})"

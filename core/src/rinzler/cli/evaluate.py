@@ -14,7 +14,7 @@ from math import log
 
 from rinzler.cli import rundir
 from rinzler.cli.corpus import gather
-from rinzler.cli.device import chosen_quietly
+from rinzler.cli.device import chosen_for, name_of
 from rinzler.cli.found import find_checkpoint
 from rinzler.cli.streams import say
 from rinzler.cli.words import plural, size, tokens
@@ -41,7 +41,7 @@ def evaluate_text(
         raise ConfigError(f"name a run and a text: rinzler eval {newest} unseen.txt")
     found = find_checkpoint(run)
     name, documents = gather(names)
-    choice = chosen_quietly(backend, device, threads, verbose)
+    choice = chosen_for(found.saved, backend, device, threads, verbose)
     model, tokenizer = load_model(found.saved, choice.device)
     data = encoded([], [text for _, text in documents], tokenizer)
     if len(data.val) < 2:
@@ -63,7 +63,7 @@ def evaluate_text(
     if json:
         sys.stdout.write(json_module.dumps(facts, allow_nan=False) + "\n")
         return EXIT_OK
-    say(f"{found.path} · step {found.step:,} · {choice.name}")
+    say(f"{found.path} · step {found.step:,} · {name_of(choice)}")
     sys.stdout.write(
         f"loss {loss:.4f} nats per token · {facts['bpb']:.4f} bits per byte "
         f"(gzip {facts['gzip_bpb']:.4f}) · {tokens(count)}, {size(nbytes)}\n"

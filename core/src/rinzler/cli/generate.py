@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from rinzler.cli import rundir
-from rinzler.cli.device import chosen_quietly
+from rinzler.cli.device import chosen_for, name_of
 from rinzler.cli.found import find_checkpoint
 from rinzler.cli.signals import StopRequest
 from rinzler.cli.streams import hear_utf8, say
@@ -54,9 +54,11 @@ def write(request: GenerateRequest) -> int:
         hint = f"rinzler-generate {newest}" if newest else "rinzler-train makes one"
         raise ConfigError(f"name a run's folder or a checkpoint: {hint}")
     found = find_checkpoint(request.run)
-    choice = chosen_quietly(request.backend, request.device, request.threads, request.verbose)
+    choice = chosen_for(
+        found.saved, request.backend, request.device, request.threads, request.verbose
+    )
     writer = Writer(*load_model(found.saved, choice.device), request)
-    say(f"{found.path} · step {found.step:,} · {choice.name}")
+    say(f"{found.path} · step {found.step:,} · {name_of(choice)}")
     if not request.prompts and sys.stdin is not None and sys.stdin.isatty():
         return prompt_loop(writer)
     stop = writer.write(request.prompts or [piped()])

@@ -1,10 +1,13 @@
-"""What a training run with `--backend auto` takes: what was measured before what is guessed.
+"""What `--backend auto` takes for a model: what was measured before what is guessed.
 
     a plugin's answer (rinzler_select_backend) > rinzler-autotune's measurement > highest priority
 
 A measurement counts for the same shape of model on the same machine with the same versions. One
 that is out of date is named and not obeyed. With it come its device, its threads and what it set in
 the environment; the batch is the run's own, for another batch is another training.
+
+To generate with a model and to evaluate it are other work than to train it, and nobody has measured
+them; what was fastest in training is a better guess than a priority (`docs/autotune.md`).
 Read next: `plan.py`.
 """
 
@@ -15,8 +18,11 @@ from dataclasses import replace
 
 from rinzler import __version__
 from rinzler.autotune import Workload, recall
-from rinzler.errors import BackendError
+from rinzler.checkpoint import Checkpoint
+from rinzler.config import TrainConfig
+from rinzler.errors import BackendError, ConfigError
 from rinzler.plugins import Choice, choose_backend, first_answer, plugins, ready_backends
+from rinzler.restore import shape_of
 
 AGAIN = "Measure again: rinzler-autotune"
 
@@ -44,6 +50,15 @@ def preferred(workload: Workload) -> Choice:
         note = f"{name} was measured on {record['device']} and runs on {device}. {AGAIN}"
         return _noting(choice, note)
     return choice
+
+
+def trained_as(saved: Checkpoint) -> Workload | None:
+    """The training that a checkpoint comes from; None where it does not say."""
+    try:
+        training = TrainConfig.from_json(saved.meta["training"])
+        return Workload(shape_of(saved), training, str(saved.meta["dtype"]))
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError):
+        return None
 
 
 def versions() -> dict[str, str]:
@@ -76,9 +91,8 @@ def _opened(record: dict[str, object]) -> Choice:
         choice.device.backend.set_threads(threads)
     pace = f"{record['tokens_per_second']:,.0f} tok/s"
     when = str(record["when"])[:10]
-    return replace(
-        choice, reason=f"auto: fastest of what rinzler-autotune measured on {when}, {pace}"
-    )
+    reason = f"auto: fastest of what rinzler-autotune measured on {when}, {pace}"
+    return replace(choice, reason=reason, measured=when)
 
 
 def _noting(choice: Choice, note: str) -> Choice:

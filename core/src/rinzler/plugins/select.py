@@ -128,6 +128,7 @@ class Choice:
     device: Device
     reason: str  # "auto: highest priority of numba, numpy"
     notes: tuple[str, ...] = ()
+    measured: str = ""  # the day on which a measurement found it the fastest
 
 
 def choose_backend(request: str | None = None, number: int | None = None) -> Choice:
