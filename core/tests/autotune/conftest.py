@@ -150,9 +150,9 @@ def tune(
 def rows(tune: Callable[..., tuple[int, str, str]]) -> Callable[..., dict[str, dict[str, Any]]]:
     """The objects of --json, the last of each backend."""
 
-    def run(*words: str) -> dict[str, dict[str, Any]]:
-        code, out, err = tune("--json", *words)
-        assert code == 0, err
+    def run(*words: str, code: int = 0) -> dict[str, dict[str, Any]]:
+        ended, out, err = tune("--json", *words)
+        assert ended == code, err
         records = [json.loads(line) for line in out.splitlines()]
         return {record["backend"]: record for record in records}
 

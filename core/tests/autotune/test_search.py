@@ -7,6 +7,8 @@ import json
 import pytest
 
 from rinzler.autotune import store
+from rinzler.autotune.trial import TrialFailed
+from rinzler.autotune.tuner import Tuner
 
 
 def test_the_slower_of_two_is_dropped_and_the_faster_is_the_command(field, tune):
@@ -84,6 +86,107 @@ def test_no_time_left_is_said_and_what_is_there_counts(field, rows):
     field("like_numpy")
     found = rows("--time-limit", "0.001")
     assert {row["reason"] for row in found.values()} <= {"no time left", ""}
+
+
+def test_time_that_is_up_is_up_for_a_backend_that_has_nothing_yet(field, rows, monkeypatch):
+    """One that fails at its likeliest setting is not tried at all others after the end."""
+    field("like_numpy")
+    asked = []
+
+    def overdue(tuner, trial, **request):
+        asked.append(request["do"])
+        if request["do"] == "prepare":
+            tuner._ends = 0.0
+            raise TrialFailed("out of memory")
+        return trial.ask(30.0, **request)
+
+    monkeypatch.setattr(Tuner, "_ask", overdue)
+    found = rows("--batch-sizes", "4,2,1", "--backend", "like_numpy", code=3)
+    assert found["like_numpy"]["reason"] == "no time left"
+    assert asked.count("prepare") == 1
+
+
+def test_a_model_that_is_too_large_is_not_tried_in_other_settings(field, rows, monkeypatch):
+    field("like_numpy")
+    asked = []
+
+    def overdue(tuner, trial, **request):
+        asked.append(request["do"])
+        limit = 0.0 if request["do"] == "prepare" else 30.0
+        return trial.ask(limit, **request)
+
+    monkeypatch.setattr(Tuner, "_ask", overdue)
+    found = rows("--batch-sizes", "4,2,1", "--backend", "like_numpy", code=3)
+    assert found["like_numpy"]["reason"] == "no answer to 'prepare' within 0 s: killed"
+    assert asked.count("prepare") == 1
+
+
+# --- stopped --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopping(monkeypatch):
+    """Ctrl-C at the n-th measurement."""
+
+    def at(number: int) -> None:
+        real, calls = Tuner._measure, []
+
+        def measure(tuner, row):
+            calls.append(row)
+            if len(calls) == number:
+                raise KeyboardInterrupt
+            real(tuner, row)
+
+        monkeypatch.setattr(Tuner, "_measure", measure)
+
+    return at
+
+
+def test_what_was_found_until_ctrl_c_is_kept_and_chooses_nothing(field, tune, kept, stopping):
+    field("slow")
+    stopping(3)
+    code, out, err = tune("--batch-sizes", "4,2", "--plain")
+    assert code == 130
+    assert err.splitlines()[-1] == "stopped; what was found so far is kept (--show)"
+    assert out.splitlines()[1].startswith("numpy ")
+    assert "stopped: before it was compared with all others" in out
+    assert "→" not in out
+    (path,) = kept.iterdir()
+    states = [json.loads(line)["state"] for line in path.read_text("utf-8").splitlines()]
+    assert "stopped" in states
+    assert "measured" not in states
+    assert "stopped: before it was compared" in tune("--show")[1]
+
+
+def test_a_search_that_is_stopped_takes_nothing_away(field, tune, kept, stopping):
+    field()
+    assert tune("--backend", "numpy")[0] == 0
+    (path,) = kept.iterdir()
+    before = path.read_text("utf-8")
+    stopping(2)
+    assert tune("--backend", "numpy", "--batch-sizes", "2,1")[0] == 130
+    assert path.read_text("utf-8").startswith(before)
+
+
+def test_ctrl_c_before_anything_was_found(field, tune, kept, stopping):
+    field()
+    stopping(1)
+    code, out, err = tune("--backend", "numpy")
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "stopped"
+    assert not kept.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_reason(field, tune, kept):
+    field()
+    kept.write_text("a file", encoding="utf-8")
+    code, out, err = tune("--backend", "numpy")
+    assert code == 0
+    assert "→ " in out
+    note = err.splitlines()[-1]
+    assert note.startswith(f"note: {kept}")
+    assert note.endswith("; nothing is remembered")
+    assert "Errno" not in note
 
 
 @pytest.mark.parametrize("flag", ["--plain", "--json"])

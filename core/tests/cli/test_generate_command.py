@@ -222,13 +222,13 @@ def test_what_was_passed_over_is_only_said_when_asked(
 ) -> None:
     from rinzler.cli import device
 
-    real = device.choose_backend
+    real = device.chosen
 
     def with_note(*request: object) -> Choice:
         choice = real(*request)  # type: ignore[arg-type]
         return Choice(choice.name, choice.device, choice.reason, ("passed over a GPU",))
 
-    monkeypatch.setattr(device, "choose_backend", with_note)
+    monkeypatch.setattr(device, "chosen", with_note)
     generate = ("rinzler-generate", RUN, "--prompt", "a", "--tokens", "4")
     evaluate = ("rinzler", "eval", RUN, "fox.txt")
     for words in (generate, evaluate):

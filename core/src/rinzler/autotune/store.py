@@ -99,12 +99,19 @@ def record_of(row: Row, workload: Workload, core: str, rigor: str) -> Record:
     }
 
 
-def keep(workload: Workload, records: Iterable[Record]) -> Path:
-    """Put new rows in the place of older ones of the same candidates. Raises ReplaceError."""
+def keep(workload: Workload, records: Iterable[Record], finished: bool = True) -> Path:
+    """Put new rows in the place of older ones of the same candidates. Raises ReplaceError.
+
+    Those of a search that was not `finished` stand beside older ones and replace none.
+    """
     path = path_for(workload)
-    new = list(records)
-    replaced = {_candidate(record) for record in new}
-    old = [record for record in read(path) if _candidate(record) not in replaced]
+    old, new = read(path), list(records)
+    if finished:
+        replaced = {_candidate(record) for record in new}
+        old = [record for record in old if _candidate(record) not in replaced]
+    else:
+        known = {_candidate(record) for record in old}
+        new = [record for record in new if _candidate(record) not in known]
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in (*old, *new))
     replace_file(path, [line.encode("utf-8") for line in lines], FILES)

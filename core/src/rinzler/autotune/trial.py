@@ -30,6 +30,10 @@ class TrialFailed(RinzlerError):
     """A candidate that is out: what it said, or how it ended."""
 
 
+class TrialOverdue(TrialFailed):
+    """One that did not answer in time."""
+
+
 class Trial:
     """One worker process."""
 
@@ -64,7 +68,7 @@ class Trial:
             line = self._answers.get(timeout=max(deadline, 0.0))
         except queue.Empty:
             self.close()
-            raise TrialFailed(f"no answer to {what!r} within {deadline:.0f} s: killed") from None
+            raise TrialOverdue(f"no answer to {what!r} within {deadline:.0f} s: killed") from None
         except (OSError, ValueError) as error:
             raise TrialFailed(self._ending(what)) from error
         if not line:

@@ -22,7 +22,7 @@ from typing import Any
 
 from rinzler.autotune.grid import Cell, Place, Survey, cells
 from rinzler.autotune.parity import Reference
-from rinzler.autotune.trial import Trial, TrialFailed
+from rinzler.autotune.trial import Trial, TrialFailed, TrialOverdue
 from rinzler.autotune.workload import Workload
 
 FAR = 2.0  # times slower with its likeliest setting: no setting of it will win
@@ -59,7 +59,7 @@ class Row:
 
     cell: Cell
     device: str = ""
-    state: str = "waiting"  # measured, dropped, failed, skipped
+    state: str = "waiting"  # measured, dropped, failed, skipped, stopped
     reason: str = ""
     parity: float | None = None
     opening: float = 0.0  # seconds until the backend was there
@@ -89,7 +89,7 @@ class Row:
 
     @property
     def ranked(self) -> bool:
-        return bool(self.windows) and self.state in ("measured", "dropped")
+        return bool(self.windows) and self.state in ("measured", "dropped", "stopped")
 
 
 class Tuner:
@@ -114,6 +114,7 @@ class Tuner:
         self.surveys: list[Survey] = []
         self._ends = monotonic() + rigor.seconds
         self._trials: dict[Row, Trial] = {}
+        self._overdue: set[Row] = set()
         self._reference = Reference(workload)
 
     @property
@@ -129,6 +130,8 @@ class Tuner:
             self.surveys = [each for place in self.places if (each := self._survey(place))]
             leads = [(each, *self._first(each)) for each in self.surveys]
             for survey, lead, others in leads:
+                if lead in self._overdue:  # as the others would be: it is the same model
+                    continue
                 if self._too_slow(lead, FAR):
                     self._drop(lead, "far behind")
                     continue
@@ -137,13 +140,25 @@ class Tuner:
             for row in self._trials:
                 row.state = "measured"
                 self.changed(row)
+        return self.ranking
+
+    @property
+    def ranking(self) -> list[Row]:
+        """All rows, the fastest first, what failed or was skipped last."""
         return sorted(self.rows, key=lambda row: (not row.ranked, -row.pace))
+
+    def stop(self) -> list[Row]:
+        """What is known of a search that was left: who was still in it has not won."""
+        for row in self.rows:
+            if row.state == "waiting":
+                row.state, row.reason = "stopped", "before it was compared with all others"
+        return [row for row in self.ranking if row.state != "stopped" or row.windows]
 
     def _try_all(self, others: Sequence[Cell], survey: Survey) -> None:
         hopeless = set()
         for cell in others:
             family = (cell.threads, cell.tunables)
-            if family not in hopeless and self._try(cell, survey).state == "dropped":
+            if family not in hopeless and self._try(cell, survey, late=True).state == "dropped":
                 hopeless.add(family)
 
     # --- one candidate ------------------------------------------------------------------------
@@ -172,11 +187,11 @@ class Tuner:
         lead, *others = cells(survey, self.threads, self.sizes)
         return self._try(lead, survey), others
 
-    def _try(self, cell: Cell, survey: Survey) -> Row:
-        """Start a candidate and measure it once."""
+    def _try(self, cell: Cell, survey: Survey, late: bool = False) -> Row:
+        """Start a candidate and measure it once; `late`: not if time is up."""
         row = Row(cell, survey.device, parity=survey.parity, opening=survey.seconds)
         self.rows.append(row)
-        if self._left() <= 0 and self._trials:
+        if self._left() <= 0 and (late or self._trials):
             row.state, row.reason = "skipped", "no time left"
             self.changed(row)
             return row
@@ -252,6 +267,8 @@ class Tuner:
         self.changed(row)
 
     def _fail(self, row: Row, error: TrialFailed) -> None:
+        if isinstance(error, TrialOverdue):
+            self._overdue.add(row)
         self._end(row, "failed", str(error))
 
     def _drop(self, row: Row, reason: str) -> None:

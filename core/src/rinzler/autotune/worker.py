@@ -17,6 +17,7 @@ Read next: `trial.py`, the other end.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -146,7 +147,8 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
 
 def main() -> None:
-    """Answer until standard input ends."""
+    """Answer until standard input ends. Ctrl-C is for the one who asks, and who ends this."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     serve(sys.stdin, answers_alone())
 
 

@@ -25,7 +25,7 @@ from rinzler.cli.preferring import versions
 from rinzler.cli.streams import say
 from rinzler.cli.tunetable import NOISY, heading, line, live_table, stored_lines, table
 from rinzler.cli.tuning import TuneRequest
-from rinzler.errors import EXIT_ENVIRONMENT, EXIT_OK, BackendError, ConfigError
+from rinzler.errors import EXIT_ENVIRONMENT, EXIT_INTERRUPTED, EXIT_OK, BackendError, ConfigError
 from rinzler.files import ReplaceError
 from rinzler.plugins import plugins
 
@@ -46,14 +46,27 @@ def run(request: TuneRequest) -> int:
         plugins().find("backend", named)  # raises what says why
     tuner = _tuner(request, workload, found, rigor)
     say(heading(workload, request.rigor, rigor.seconds))
-    with _watched(request, tuner):
-        rows = tuner.run()
+    try:
+        with _watched(request, tuner):
+            rows = tuner.run()
+    except KeyboardInterrupt:
+        return _stopped(request, workload, tuner)
     _keep(workload, rows, request.rigor)
     if not request.json:
         sys.stdout.write(_result(request, workload, rows, tuner))
     if tuner.best is None:
         raise BackendError(_nothing(rows))
     return EXIT_OK
+
+
+def _stopped(request: TuneRequest, workload: Workload, tuner: Tuner) -> int:
+    """What was found so far is shown and kept; it chooses nothing, since nobody has won."""
+    rows = tuner.stop()
+    kept = bool(rows) and _keep(workload, rows, request.rigor, finished=False)
+    if rows and not request.json:
+        sys.stdout.write(table(rows, None))
+    say("stopped; what was found so far is kept (--show)" if kept else "stopped")
+    return EXIT_INTERRUPTED
 
 
 def workload_of(request: TuneRequest) -> Workload:
@@ -103,13 +116,17 @@ def _write_json(workload: Workload, row: Row, rigor: str) -> None:
     sys.stdout.flush()
 
 
-def _keep(workload: Workload, rows: Sequence[Row], rigor: str) -> None:
+def _keep(workload: Workload, rows: Sequence[Row], rigor: str, finished: bool = True) -> bool:
     """Write the rows down. What cannot be written is no reason to lose what was found."""
     records = [store.record_of(row, workload, __version__, rigor) for row in rows]
     try:
-        store.keep(workload, records)
+        store.keep(workload, records, finished)
     except (OSError, ReplaceError) as error:
-        say(f"note: {store.path_for(workload)} cannot be written ({error}); nothing is remembered")
+        cause = error.__cause__ or error
+        why = getattr(cause, "strerror", None) or cause
+        say(f"note: {store.path_for(workload)} cannot be written ({why}); nothing is remembered")
+        return False
+    return True
 
 
 def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner: Tuner) -> str:

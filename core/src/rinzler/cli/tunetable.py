@@ -34,7 +34,7 @@ def heading(workload: Workload, rigor: str, seconds: float) -> str:
         f"model      {layers} x {model.d_model} · {heads} · context {model.context} · "
         f"{workload.dtype}\n"
         f"batch      {workload.sequences} sequences an update · {training.optimizer}\n"
-        f"search     {rigor}, at most about {duration(seconds)}"
+        f"search     {rigor}, at most about {duration(max(seconds, 1.0))}"
     )
 
 
@@ -66,9 +66,9 @@ def state(row: Row) -> str:
         return f"{row.state}: {row.reason}"
     own = "".join(f" {name}={value}" for name, value in row.cell.tunables)
     parity = "no reference" if row.parity is None else f"parity {row.parity:.0e}"
-    dropped = f", dropped: {row.reason}" if row.state == "dropped" else ""
+    ended = f", {row.state}: {row.reason}" if row.state in ("dropped", "stopped") else ""
     waiting = ", …" if row.state == "waiting" else ""
-    return f"{parity}{own}{dropped}{waiting}"
+    return f"{parity}{own}{ended}{waiting}"
 
 
 def line(row: Row) -> str:
