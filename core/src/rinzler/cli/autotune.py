@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -64,7 +65,7 @@ def _stopped(request: TuneRequest, workload: Workload, tuner: Tuner) -> int:
     rows = tuner.stop()
     kept = bool(rows) and _keep(workload, rows, request.rigor, finished=False)
     if rows and not request.json:
-        sys.stdout.write(table(rows, None))
+        sys.stdout.write(table(rows, None, _width()))
     say("stopped; what was found so far is kept (--show)" if kept else "stopped")
     return EXIT_INTERRUPTED
 
@@ -131,7 +132,7 @@ def _keep(workload: Workload, rows: Sequence[Row], rigor: str, finished: bool = 
 
 def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner: Tuner) -> str:
     """The table, what is remarkable about it, and the command to type."""
-    text = table(rows, tuner.best)
+    text = table(rows, tuner.best, _width())
     best = tuner.best
     if best is None:
         return text
@@ -144,6 +145,11 @@ def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner
             "here. Measure again when it is quiet\n"
         )
     return f"{text}\n→ {command(best)}\n"
+
+
+def _width() -> int | None:
+    """Of the terminal; None where a file or a program reads, which has room for everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _crossover(row: Row, best: Row, workload: Workload) -> str:

@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping, Sequence
 
 NONE: frozenset[int] = frozenset()
+GAP = "  "  # between two columns
 
 
 def columns(
@@ -25,7 +26,7 @@ def columns(
             text.rjust(width) if index in numbers else text.ljust(width)
             for index, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(padded).rstrip())
+        lines.append(GAP.join(padded).rstrip())
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rinzler.autotune import Row, Tuner, Workload
-from rinzler.cli.table import columns
+from rinzler.cli.table import GAP, columns
 from rinzler.cli.words import duration, plural
 
 COLUMNS = (
@@ -76,9 +76,41 @@ def line(row: Row) -> str:
     return " · ".join(cell for cell in cells(row) if cell)
 
 
-def table(rows: Sequence[Row], best: Row | None) -> str:
-    """All of them in columns, as text that ends with a newline."""
-    return columns(COLUMNS, [cells(row, best) for row in rows], NUMBERS)
+def table(rows: Sequence[Row], best: Row | None, width: int | None = None) -> str:
+    """All of them in columns, as text that ends with a newline.
+
+    With a `width` of a terminal what was not measured stands below, each with its whole reason.
+    """
+    if width is None:
+        return columns(COLUMNS, [cells(row, best) for row in rows], NUMBERS)
+    tried, others = parted(rows)
+    text = columns(*fitting(tried, best, width)) if tried else ""
+    return text + "".join(f"{line(row)}\n" for row in others)
+
+
+def parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Those that have numbers, and those that have nothing but a reason, or nothing yet."""
+    return [row for row in rows if row.windows], [row for row in rows if not row.windows]
+
+
+def fitting(
+    rows: Sequence[Row], best: Row | None, width: int
+) -> tuple[Sequence[str], list[tuple[str, ...]], frozenset[int]]:
+    """Titles, lines and which columns are numbers; where it is narrow, without the device."""
+    lines = [cells(row, best) for row in rows]
+    widest = [max(map(len, column)) for column in zip(COLUMNS, *lines, strict=True)]
+    if sum(widest) + len(GAP) * (len(widest) - 1) <= width:
+        return COLUMNS, lines, NUMBERS
+    kept = (COLUMNS[0], *COLUMNS[2:])
+    short = [(each[0], *each[2:-1], word(row)) for each, row in zip(lines, rows, strict=True)]
+    return kept, short, frozenset(index - 1 for index in NUMBERS)
+
+
+def word(row: Row) -> str:
+    """What came of it, in a word or two."""
+    if row.state in ("measured", "waiting"):
+        return state(row)
+    return row.state
 
 
 def stored_lines(records: Sequence[dict[str, Any]], stale: Sequence[tuple[str, ...]]) -> str:
@@ -110,22 +142,24 @@ def _stored(record: dict[str, Any], stale: tuple[str, ...]) -> tuple[str, ...]:
 @contextmanager
 def live_table(tuner: Tuner) -> Iterator[None]:
     """The table on stderr, redrawn whenever a row changes, and gone at the end."""
-    from rich.console import Console
+    from rich.console import Console, Group
     from rich.live import Live
     from rich.table import Table
     from rich.text import Text
 
-    def drawn() -> Table:
-        made = Table(box=None, pad_edge=False, header_style="bold")
-        for index, title in enumerate(COLUMNS):
-            made.add_column(
-                title, justify="right" if index in NUMBERS else "left", no_wrap=index < 9
-            )
-        for row in sorted(tuner.rows, key=lambda row: -row.pace):
-            style = "dim" if row.state in ("dropped", "skipped", "failed") else ""
-            made.add_row(*[Text(cell) for cell in cells(row)], style=style)
-        return made
+    def drawn() -> Group:
+        tried, others = parted(sorted(tuner.rows, key=lambda row: -row.pace))
+        titles, lines, numbers = fitting(tried, None, console.width)
+        made = Table(box=None, pad_edge=False, padding=(0, len(GAP), 0, 0), header_style="bold")
+        for index, title in enumerate(titles):
+            made.add_column(title, justify="right" if index in numbers else "left", no_wrap=True)
+        for row, words in zip(tried, lines, strict=True):
+            style = "dim" if row.state in ("dropped", "failed") else ""
+            made.add_row(*[Text(each) for each in words], style=style)
+        below = [Text(line(row), "dim", no_wrap=True, overflow="ellipsis") for row in others]
+        return Group(*([made] if tried else []), *below)
 
-    with Live(drawn(), console=Console(stderr=True), transient=True) as live:
+    console = Console(stderr=True)
+    with Live(drawn(), console=console, transient=True) as live:
         tuner.changed = lambda row: live.update(drawn())
         yield
