@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from vulkan_testing import FULL, LOST, Opened, failing
 from rinzler.errors import BackendError
 from rinzler_vulkan import constants as C
 from rinzler_vulkan import vk
+from rinzler_vulkan.backend import VulkanBackend
 from rinzler_vulkan.choosing import choose
 from rinzler_vulkan.errors import (
     DeviceLost,
@@ -25,6 +27,7 @@ from rinzler_vulkan.errors import (
 )
 from rinzler_vulkan.instance import Instance
 from rinzler_vulkan.probe import probe
+from rinzler_vulkan.settings import Settings
 
 
 def test_no_loader(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,3 +119,15 @@ def test_every_result_has_a_type_and_says_what_was_done(result: int) -> None:
     assert caught.value.result == result
     assert isinstance(caught.value, OutOfDeviceMemory) == (result == FULL)
     assert isinstance(caught.value, DeviceLost) == (result == LOST)
+
+
+def test_a_software_device_says_so_unless_somebody_wished_for_it(driver: None) -> None:
+    """A number comes from a list that a search goes through: nobody has named the device then."""
+    instance = Instance()
+    found = [adapter.index for adapter in instance.adapters() if adapter.kind == "software"]
+    instance.close()
+    for number in found:
+        for wish, said in (("", True), ("software", False), (str(number), False)):
+            backend = VulkanBackend(replace(Settings.read(), device=wish), device=number)
+            assert backend.caps.software is said
+            backend.close()

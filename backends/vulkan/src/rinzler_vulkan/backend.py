@@ -76,6 +76,7 @@ class VulkanBackend(Backend):
 
     def __init__(self, settings: Settings | None = None, device: int | None = None) -> None:
         settings = settings or Settings.read()
+        wished = bool(settings.device)  # by a person: a number may come from a list of all devices
         if device is not None:
             settings = replace(settings, device=str(device))
         shaders = manifest.installed()
@@ -89,7 +90,9 @@ class VulkanBackend(Backend):
         self.pipelines = Pipelines(self.device, shaders)
         self.recorder = Recorder(self.device, self.pool, self.pipelines)
         self.transfers = Transfers(self.device, self.pool, self.recorder)
-        self.caps = Caps(("float32", "int32"), ALIGNMENT, self.device.caps.text)
+        software = adapter.kind == "software" and not wished
+        text = self.device.caps.text
+        self.caps = Caps(("float32", "int32"), ALIGNMENT, text, software=software)
         self.kernels: dict[str, Callable[..., None]] = {}
         self._plans: dict[Callable[..., None], Kernel] = {}
         self._supports: dict[str, Callable[..., bool]] = {}

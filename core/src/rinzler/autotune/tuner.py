@@ -188,10 +188,13 @@ class Tuner:
         return self._try(lead, survey), others
 
     def _try(self, cell: Cell, survey: Survey, late: bool = False) -> Row:
-        """Start a candidate and measure it once; `late`: not if time is up."""
+        """Start a candidate and measure it once; `late`: not if time is up.
+
+        A backend's first one is tried in any case: else the first backend would win unopposed.
+        """
         row = Row(cell, survey.device, parity=survey.parity, opening=survey.seconds)
         self.rows.append(row)
-        if self._left() <= 0 and (late or self._trials):
+        if self._left() <= 0 and late:
             row.state, row.reason = "skipped", "no time left"
             self.changed(row)
             return row
