@@ -1,8 +1,8 @@
 """Checkpoints: a training run in one file that any tool opens and a power cut does not spoil.
 
     save(path_for_step(run, 500), Checkpoint(tensors, meta))
-    path, skipped = newest(run)
-    checkpoint = load(path)
+    checkpoint = load(path_for_step(run, 500))
+    path, checkpoint, skipped = load_newest(run)
 
 `content.py` says what a checkpoint holds, `format.py` is the bytes of the file and their proof,
 `store.py` the calls above, `retention.py` which ones stay; `text.py` and `raw.py` are two other
@@ -20,6 +20,7 @@ from rinzler.checkpoint.store import (
     files_of,
     in_folder,
     load,
+    load_newest,
     newest,
     path_for_step,
     save,
@@ -36,6 +37,7 @@ __all__ = [
     "files_of",
     "in_folder",
     "load",
+    "load_newest",
     "newest",
     "path_for_step",
     "retain",

@@ -1,8 +1,8 @@
 """Checkpoints in the folder of a run: save one, load one, find the newest that is whole.
 
 The step in the file's name gives the order; no clock is asked, since clocks jump and copies get
-new times. `newest` believes nothing that it has not verified: it walks back from the highest step
-and keeps a line about everything it had to skip.
+new times. `load_newest` believes nothing that it has not verified: it walks back from the highest
+step and keeps a line about everything it had to skip.
 Leaves out: which old checkpoints may be deleted.
 Read next: `retention.py`, which decides that.
 """
@@ -137,9 +137,15 @@ def _read(path: Path, files: FileSystem, mend: str = MEND) -> bytes:
 
 
 def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]:
+    """Where `load_newest` finds its checkpoint, and what it had to skip."""
+    path, _, skipped = load_newest(directory, files)
+    return path, skipped
+
+
+def load_newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, Checkpoint, list[str]]:
     """The checkpoint of the highest step that verifies, and a line for each that did not.
 
-    Raises CheckpointError if there is none.
+    Each file is read once. Raises CheckpointError if there is none.
     """
     directory = Path(directory)
     try:
@@ -152,11 +158,9 @@ def newest(directory: Path, files: FileSystem = FILES) -> tuple[Path, list[str]]
     skipped: list[str] = []
     for path in reversed(found.values()):
         try:
-            load(path, files)
+            return path, load(path, files), skipped
         except CheckpointError as error:
             skipped.append(f"skipped {error}")
-        else:
-            return path, skipped
     lines = "".join(f"\n  {line}" for line in skipped)
     raise CheckpointError(
         f"{directory} has no checkpoint that can be used: {len(found)} files are named "

@@ -65,7 +65,7 @@ def find_checkpoint(run: str, strict: bool = False) -> Found:
     """
     path = Path(run)
     if folder_of(run) == path:
-        path, skipped = checkpoint.newest(path)
+        path, saved, skipped = checkpoint.load_newest(path)
         if strict and skipped:
             first = skipped[0].removeprefix("skipped ")
             raise CheckpointError(
@@ -73,7 +73,8 @@ def find_checkpoint(run: str, strict: bool = False) -> Found:
             )
         for line in skipped:
             say(line)
-    found = Found(path, checkpoint.load(path))
-    if not isinstance(found.saved.meta.get("step"), int):
+    else:
+        saved = checkpoint.load(path)
+    if not isinstance(saved.meta.get("step"), int):
         raise CheckpointError(f"{path} is a checkpoint without a step: no run of Rinzler wrote it")
-    return found
+    return Found(path, saved)
