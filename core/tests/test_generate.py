@@ -14,16 +14,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rinzler import capture
 from rinzler.autograd import is_recording
 from rinzler.config import GPTConfig, Sampling
 from rinzler.conformance.generation import TEXTS, both_ways
 from rinzler.data import BPETokenizer, ByteTokenizer
-from rinzler.errors import NumericsError, OutOfMemoryError
-from rinzler.generate import Decoder, cache_bytes, generate, generate_ids, generate_many, naive
+from rinzler.errors import ConfigError, NumericsError, OutOfMemoryError
+from rinzler.generate import (
+    Decoder,
+    Decoders,
+    cache_bytes,
+    generate,
+    generate_ids,
+    generate_many,
+    naive,
+)
 from rinzler.generate.sequences import grow
 from rinzler.generate.texts import until
 from rinzler.gpt import GPT
-from rinzler.ops import Device
+from rinzler.ops import Device, no_fused
+from rinzler.ops.recording import Function, record
 
 SHAPE = GPTConfig(vocab_size=256, context=16, d_model=16, layers=2, heads=2, dropout=0.2)
 WAYS = [
@@ -174,6 +184,105 @@ def test_caches_that_do_not_fit(device: Device, monkeypatch: pytest.MonkeyPatch)
         "give less to --prompt and --num-samples. backend 'numpy' has no 4.0 MiB left"
     )
     assert isinstance(caught.value.__cause__, OutOfMemoryError)
+
+
+# --- one tape for many texts --------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> list[Device]:
+    """One entry for each time that a step was recorded."""
+    found: list[Device] = []
+
+    def noting(function: Function, device: Device) -> object:
+        found.append(device)
+        return record(function, device)
+
+    monkeypatch.setattr(capture, "record", noting)
+    return found
+
+
+def test_texts_share_what_was_recorded(device: Device, recorded: list[Device]) -> None:
+    """Prompts of any length, windows that start over: the ids that each has on its own."""
+    model, settings = sharp(device), Sampling(tokens=20, seed=2)
+    prompts = prompts_of(6)
+    alone = [list(generate_ids(model, prompt, settings)) for prompt in prompts]
+    assert len(recorded) == 2 * 6
+    recorded.clear()
+    decoders = Decoders(model)
+    shared = [list(generate_ids(model, prompt, settings, decoders=decoders)) for prompt in prompts]
+    assert shared == alone
+    assert len(recorded) == 2  # a step is recorded twice, and compared
+
+
+def test_groups_of_texts_share_it_too(device: Device, recorded: list[Device]) -> None:
+    model, prompts = sharp(device), ["a", "bc", "d", "ef", "g"]
+    pieces = list(generate_many(model, ByteTokenizer(), prompts, Sampling(tokens=5), at_once=2))
+    assert len(pieces) == 5 * 5
+    assert len(recorded) == 2 + 2  # pairs of texts, and the last one alone
+
+
+def test_texts_at_the_same_time_have_a_decoder_each(device: Device) -> None:
+    model, settings = sharp(device), Sampling(tokens=20, seed=2)
+    decoders = Decoders(model)
+    one, other = [1, 2, 3], [9, 8]
+    alone = [list(generate_ids(model, prompt, settings)) for prompt in (one, other)]
+    pair = [generate_ids(model, each, settings, decoders=decoders) for each in (one, other)]
+    assert list(zip(*pair, strict=True)) == list(zip(*alone, strict=True))
+
+
+def test_a_tape_of_defaults_is_for_them_alone(device: Device, recorded: list[Device]) -> None:
+    model, settings = sharp(device), Sampling(tokens=9)
+    decoders = Decoders(model)
+    for forced in (False, True, False, True):
+        with no_fused(forced):
+            list(generate_ids(model, [1], settings, decoders=decoders))
+    assert len(recorded) == 4
+
+
+def test_after_an_error_a_decoder_is_not_used_again(device: Device, recorded: list[Device]) -> None:
+    model, settings = sharp(device), Sampling(tokens=9)
+    decoders, state = Decoders(model), model.state()
+    list(generate_ids(model, [1], settings, decoders=decoders))
+    model.load({**state, "wte.weight": np.full_like(state["wte.weight"], np.nan)})
+    with pytest.raises(NumericsError):
+        list(generate_ids(model, [1], settings, decoders=decoders))
+    model.load(state)
+    expected = list(generate_ids(model, [1], settings))
+    recorded.clear()
+    assert list(generate_ids(model, [1], settings, decoders=decoders)) == expected
+    assert len(recorded) == 2
+
+
+def test_free_decoders_go_where_memory_is_short(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = sharp(device)
+    decoders, before = Decoders(model), device.memory.stats.live
+    for sequences in (1, 2, 3, 4, 5, 6):  # more than are kept
+        decoders.give_back(decoders.take(model, sequences))
+    held = device.memory.stats.live - before
+    assert sum(cache_bytes(model, each) for each in (3, 4, 5, 6)) <= held
+    assert held < sum(cache_bytes(model, each) for each in (2, 3, 4, 5, 6))
+    real = device.empty
+
+    def scarce(shape: tuple[int, ...], dtype: str = "float32") -> object:
+        if device.memory.stats.live > before + held // 2:
+            raise OutOfMemoryError("there is no more")
+        return real(shape, dtype)
+
+    monkeypatch.setattr(device, "empty", scarce)
+    taken = decoders.take(model, 7)
+    assert device.memory.stats.live - before < cache_bytes(model, 8)
+    with pytest.raises(OutOfMemoryError, match="the keys and values of 64 texts"):
+        decoders.take(model, 64)
+    assert taken.sequences == 7
+
+
+def test_decoders_of_another_model_are_refused(device: Device) -> None:
+    message = "of another model than the one that is to write: make Decoders"
+    with pytest.raises(ConfigError, match=message):
+        next(generate_ids(sharp(device), [1], decoders=Decoders(sharp(device))))
 
 
 # --- in company -------------------------------------------------------------------------------

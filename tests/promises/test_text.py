@@ -18,6 +18,7 @@ import pytest
 
 from rinzler.config import GPTConfig, Sampling
 from rinzler.data import BPETokenizer, ByteTokenizer, Tokenizer
+from rinzler.generate import Decoders
 from rinzler.generate.sequences import grow
 from rinzler.gpt import GPT
 from rinzler.plugins import open_device
@@ -212,7 +213,8 @@ def model_on(backend: str) -> GPT:
 
 def texts(model: GPT, prompts: Sequence[list[int]], sampling: Sampling) -> list[list[int]]:
     """One for each prompt, side by side."""
-    columns = islice(grow(model, prompts, sampling, [0] * len(prompts), capture=False), TOKENS)
+    eager = Decoders(model, capture=False)
+    columns = islice(grow(model, prompts, sampling, [0] * len(prompts), eager), TOKENS)
     return [list(row) for row in zip(*columns, strict=True)]
 
 

@@ -19,7 +19,7 @@ from rinzler.config import Sampling, TrainConfig
 from rinzler.data import Batches, Split, Tokenizer
 from rinzler.errors import NumericsError
 from rinzler.events import CapturedStep, Diverging, Evaluated, Sampled, Stepped
-from rinzler.generate import generate
+from rinzler.generate import Decoders, generate
 from rinzler.gpt import GPT
 from rinzler.guard import expect_finite, explain_step
 from rinzler.monitor import KEPT, divergence, spike
@@ -133,7 +133,8 @@ class Trainer:
     def sample(self, tokens: int = 256, temperature: float = 0.8) -> Sampled:
         """Some text, the same for the same step and seed."""
         sampling = Sampling(tokens=tokens, temperature=temperature, seed=self.config.seed)
-        pieces = generate(self.model, self.tokenizer, "\n", sampling, self.capture)
+        decoders = Decoders(self.model, self.capture)  # not kept: training needs the memory
+        pieces = generate(self.model, self.tokenizer, "\n", sampling, decoders)
         return Sampled(self.steps, "".join(pieces))
 
     def snapshot(self) -> Checkpoint:

@@ -8,8 +8,8 @@ from dataclasses import fields
 
 from rinzler import checkpoint
 from rinzler.config import Sampling
+from rinzler.generate import Decoders, drawing, generate, generate_many, texts
 from rinzler.generate import Sampling as Offered
-from rinzler.generate import drawing, generate, generate_many, texts
 from rinzler.restore import load_model
 
 
@@ -47,16 +47,24 @@ def test_its_example_runs(blocks, shell) -> None:
     """Line by line what stands there, with a backend that is here."""
     (example,) = blocks("python")
     for line in (
-        'path, _ = checkpoint.newest("runs/notes-001")',
-        'model, tokenizer = load_model(checkpoint.load(path), "numba")',
+        'path, saved, skipped = checkpoint.load_newest("runs/notes-001")',
+        'model, tokenizer = load_model(saved, "numba")',
         'for piece in generate(model, tokenizer, "Once", Sampling(tokens=100, top_p=0.9)):',
         "    print(piece.number, repr(piece.text), piece.ended)",
     ):
         assert line in example
     shell.train("fox.txt", "--quiet", "--run-dir", "runs/notes-001")
-    path, _ = checkpoint.newest("runs/notes-001")
-    model, tokenizer = load_model(checkpoint.load(path), "numpy")
+    _, saved, _ = checkpoint.load_newest("runs/notes-001")
+    model, tokenizer = load_model(saved, "numpy")
     assert len(list(generate(model, tokenizer, "Once", Sampling(tokens=100, top_p=0.9)))) == 100
     pieces = list(generate_many(model, tokenizer, ["Once", "Twice"], Sampling(num_samples=2)))
     assert {piece.number for piece in pieces} == {0, 1, 2, 3}
     assert {piece.ended for piece in pieces} == {"", "tokens"}
+    for line in (
+        "decoders = Decoders(model)",
+        'texts = ["".join(generate(model, tokenizer, prompt, decoders=decoders)) for prompt',
+    ):
+        assert line in page
+    decoders = Decoders(model)
+    one, same = ["".join(generate(model, tokenizer, "a", decoders=decoders)) for _ in "12"]
+    assert one == same == "".join(generate(model, tokenizer, "a"))

@@ -25,7 +25,7 @@ from rinzler.cli.words import tokens, visible
 from rinzler.config import Sampling
 from rinzler.data import Tokenizer
 from rinzler.errors import EXIT_OK, ConfigError, DataError
-from rinzler.generate import Piece, generate_many
+from rinzler.generate import Decoders, Piece, generate_many
 from rinzler.gpt import GPT
 from rinzler.restore import load_model
 
@@ -91,6 +91,7 @@ class Writer:
         self.model = model
         self.tokenizer = tokenizer
         self.request = request
+        self.decoders = Decoders(model)  # the next prompt replays what this one has recorded
 
     def write(self, prompts: Sequence[str]) -> StopRequest:
         """All texts of the prompts, until somebody asks to stop: the answer says who.
@@ -101,7 +102,9 @@ class Writer:
         starts = [prompt or START for prompt in prompts]
         texts = Texts(prompts, self.request)
         with StopRequest(lambda signal: None) as stop:
-            for piece in generate_many(self.model, self.tokenizer, starts, self.request.sampling):
+            for piece in generate_many(
+                self.model, self.tokenizer, starts, self.request.sampling, self.decoders
+            ):
                 count += 1
                 texts.add(piece)
                 if stop.name:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from rinzler.config import GPTConfig
+from rinzler.generate.decoder import Decoder
 from rinzler.generate.naive import first_window, logits, next_window
 from rinzler.generate.sequences import Sequences
 from rinzler.gpt import GPT
@@ -39,7 +40,7 @@ def both_ways(
     model = GPT(config, seed=11, device=device, dtype=dtype)
     rng = np.random.default_rng(12)
     prompts = [rng.integers(0, config.vocab_size, length).tolist() for length in lengths]
-    texts = Sequences(model, prompts, capture)
+    texts = Sequences(Decoder(model, len(prompts), capture), prompts)
     windows = [first_window(prompt, config.context) for prompt in prompts]
     kept, whole = [], []
     for step in range(more + 1):

@@ -5,19 +5,22 @@
 
 A model says how likely each id is to come next; one is drawn, appended, and the question asked
 again. `naive.py` is that sentence as a loop. The others make it fast, and into text: `drawing.py`
-has what draws an id, `decoder.py` keeps what was computed for earlier positions, `sequences.py`
-lets several texts grow at once, and `texts.py` turns ids into characters and knows when to stop.
+has what draws an id, `decoder.py` keeps what was computed for earlier positions, `decoders.py` what
+one text leaves to the next, `sequences.py` lets several texts grow at once, and `texts.py` turns
+ids into characters and knows when to stop.
 
 Leaves out: beam search, speculative decoding, other people's chat formats. Read next: `naive.py`.
 """
 
 from rinzler.config import Sampling
 from rinzler.generate.decoder import Decoder, cache_bytes
+from rinzler.generate.decoders import Decoders
 from rinzler.generate.sequences import generate_ids
 from rinzler.generate.texts import Piece, generate, generate_many
 
 __all__ = [
     "Decoder",
+    "Decoders",
     "Piece",
     "Sampling",
     "cache_bytes",

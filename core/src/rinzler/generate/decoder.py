@@ -7,7 +7,7 @@ Shazeer 2019, arXiv:1911.02150, has the arithmetic.
 
 `read` takes a whole prompt in one call; `step` one more id of every sequence. Which place an id
 goes to is data, an array, so one recorded step (`capture.py`) serves every place of every text.
-Leaves out: what to do with logits. Read next: `sequences.py`.
+Leaves out: what to do with logits. Read next: `decoders.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rinzler.capture import Captured
 from rinzler.config import GPTConfig
 from rinzler.errors import OutOfMemoryError
 from rinzler.gpt import GPT, Past
-from rinzler.ops import Array, Device
+from rinzler.ops import Array, Device, fused
 from rinzler.ops.spec import ITEMSIZE
 from rinzler.tensor import Tensor
 
@@ -48,6 +48,8 @@ class Decoder:
 
     def __init__(self, model: GPT, sequences: int, capture: bool = True) -> None:
         self.model = model
+        self.sequences = sequences
+        self.fused = fused()  # what its tape is of
         self.device = device = model.device
         config = model.config
         places = cache_places(config, device, model.dtype)

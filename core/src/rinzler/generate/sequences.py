@@ -15,6 +15,7 @@ import numpy as np
 
 from rinzler.config import Sampling
 from rinzler.generate.decoder import Decoder
+from rinzler.generate.decoders import Decoders
 from rinzler.generate.drawing import Draws
 from rinzler.generate.naive import first_window, newer_half
 from rinzler.gpt import GPT
@@ -26,13 +27,15 @@ def generate_ids(
     sampling: Sampling | None = None,
     stop_ids: Sequence[int] = (),
     sample: int = 0,
+    decoders: Decoders | None = None,
 ) -> Iterator[int]:
     """Ids that go on with the prompt: `sampling.tokens` of them, or up to one of `stop_ids`.
 
-    An empty prompt starts from id 0. `sample` is another text of the same seed.
+    An empty prompt starts from id 0. `sample` is another text of the same seed; with `decoders` a
+    text need not record a step that another has. Raises OutOfMemoryError, NumericsError.
     """
     sampling = sampling or Sampling()
-    grown = grow(model, [prompt], sampling, [sample])
+    grown = grow(model, [prompt], sampling, [sample], decoders)
     for _ in range(sampling.tokens):
         (drawn,) = next(grown)
         if drawn in stop_ids:
@@ -45,23 +48,29 @@ def grow(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     samples: Sequence[int],
-    capture: bool = True,
+    decoders: Decoders | None = None,
 ) -> Iterator[list[int]]:
     """The next id of each of B texts, without end. Raises OutOfMemoryError, NumericsError."""
-    texts = Sequences(model, prompts, capture)
+    decoders = decoders or Decoders(model)
+    decoder = decoders.take(model, len(prompts))
+    texts = Sequences(decoder, prompts)
     draws = Draws(sampling, model.config.vocab_size, prompts, samples)
-    while True:
-        drawn = draws.next(texts.logits)  # (B, V) -> (B,)
-        yield drawn.tolist()
-        texts.append(drawn)
+    try:
+        while True:
+            drawn = draws.next(texts.logits)  # (B, V) -> (B,)
+            yield drawn.tolist()
+            texts.append(drawn)
+    except GeneratorExit:  # nobody wants more; after an error nobody gets this decoder
+        decoders.give_back(decoder)
+        raise
 
 
 class Sequences:
     """B texts as the model sees them, and the logits (B, V) of what comes next in each."""
 
-    def __init__(self, model: GPT, prompts: Sequence[Sequence[int]], capture: bool = True) -> None:
-        self.context = model.config.context
-        self.decoder = Decoder(model, len(prompts), capture)
+    def __init__(self, decoder: Decoder, prompts: Sequence[Sequence[int]]) -> None:
+        self.context = decoder.model.config.context
+        self.decoder = decoder
         self.windows = [first_window(prompt, self.context) for prompt in prompts]
         read = [self.decoder.read(b, window) for b, window in enumerate(self.windows)]
         self.logits = np.stack(read)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from rinzler.config import Sampling
 from rinzler.data import Tokenizer
+from rinzler.generate.decoders import Decoders
 from rinzler.generate.sequences import grow
 from rinzler.gpt import GPT
 
@@ -35,14 +36,15 @@ def generate(
     tokenizer: Tokenizer,
     prompt: str = "\n",
     sampling: Sampling | None = None,
-    capture: bool = True,
+    decoders: Decoders | None = None,
 ) -> Iterator[str]:
     """Text that goes on with a prompt, piece by piece; `num_samples` does not count here.
 
+    With `decoders` a text need not record a step that another has.
     Raises OutOfMemoryError, NumericsError.
     """
     alone = replace(sampling or Sampling(), num_samples=1)
-    for piece in generate_many(model, tokenizer, [prompt], alone, capture):
+    for piece in generate_many(model, tokenizer, [prompt], alone, decoders):
         yield piece.text
 
 
@@ -51,7 +53,7 @@ def generate_many(
     tokenizer: Tokenizer,
     prompts: Sequence[str],
     sampling: Sampling | None = None,
-    capture: bool = True,
+    decoders: Decoders | None = None,
     at_once: int = AT_ONCE,
 ) -> Iterator[Piece]:
     """Pieces of all texts as they come, `num_samples` for each prompt, `at_once` side by side.
@@ -60,13 +62,14 @@ def generate_many(
     stands beside it nor `num_samples` changes a draw.
     """
     sampling = sampling or Sampling()
+    decoders = decoders or Decoders(model)
     each = sampling.num_samples
     ids = [tokenizer.encode(prompt).tolist() for prompt in prompts]
     jobs = [(prompt, sample) for prompt in ids for sample in range(each)]
     for start in range(0, len(jobs), at_once):
         group = jobs[start : start + at_once]
         texts = [Text(start + k, tokenizer, sampling) for k in range(len(group))]
-        columns = grow(model, [ids for ids, _ in group], sampling, [k for _, k in group], capture)
+        columns = grow(model, [ids for ids, _ in group], sampling, [k for _, k in group], decoders)
         while not all(text.ended for text in texts):
             for text, number in zip(texts, next(columns), strict=True):
                 if not text.ended:
