@@ -34,6 +34,7 @@ BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
 sys.path.append(str(HERE / "crash"))  # test files cannot import each other: helpers of some
 sys.path.append(str(HERE / "planted"))
 sys.path.append(str(HERE / "fuzz"))
+sys.path.append(str(HERE / "leaks"))
 LONG = bool(os.environ.get("RINZLER_LONG"))
 WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
 
