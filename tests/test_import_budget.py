@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,14 @@ def test_help_loads_the_flags_and_nothing_that_computes_or_paints() -> None:
 def test_the_overview_does_not_even_load_the_flags() -> None:
     code = "sys.argv = ['rinzler']\nfrom rinzler.cli.main import main\nassert main() == 0"
     assert third_parties(imported(code)) == {"rinzler"}
+
+
+def test_a_run_asks_no_other_backend(tmp_path: Path) -> None:
+    """Neither its modules nor its driver: `--backend numpy` is a choice."""
+    (tmp_path / "fox.txt").write_text("the quick brown fox jumps over the lazy dog\n" * 40)
+    words = f"rinzler-train {tmp_path / 'fox.txt'} --backend numpy --steps 1 --vocab-size 0 --quiet"
+    words += f" --context 8 --d-model 8 --layers 1 --run-dir {tmp_path / 'run'}"
+    code = f"sys.argv = {words.split()}\nfrom rinzler.cli.main import train_main\n"
+    modules = imported(f"{code}assert train_main() == 0")
+    assert "rinzler_numpy" in modules
+    assert not {"vulkan", "numba", "rinzler_vulkan.vk", "rinzler_numba.backend"} & modules

@@ -214,7 +214,7 @@ def versions(backend: str) -> dict[str, str]:
 
     found = [
         report
-        for report in plugins().reports("described")
+        for report in plugins().reports("found")  # more would ask every other backend's driver
         if report.kind == "backend" and report.state == "open" and report.name == backend
     ]
     versions = {
