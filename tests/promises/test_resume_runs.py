@@ -5,6 +5,8 @@ they train, once or twice: SIGINT or SIGTERM, after which the command saves and 
 after which there is what was saved before. Then `--resume`, until the run is done, on another
 number of threads or without capture too. Compared are the bytes of each checkpoint that both have,
 the samples, and all of metrics.jsonl but for the clock and the start and end of processes.
+The undisturbed run is a process that loads for itself; the others are forks of two that have loaded
+everything, and hash strings otherwise (`crash/warmed.py`). In the long form each is its own.
 Read next: `core/tests/cli/test_resume.py`.
 """
 
@@ -16,11 +18,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from warmed import Command, Warm, lent
 
 from rinzler import checkpoint
 
@@ -39,17 +43,20 @@ TEXT = "the quick brown fox jumps over the lazy dog, näive and ünder the rain.
 
 
 class Runner:
-    """The command, in processes of its own, in a folder with a text."""
+    """The command, in a folder with a text: forks of a warm process, or processes of their own."""
 
-    def __init__(self, home: Path, backend: str) -> None:
-        self.home, self.backend = home, backend
+    def __init__(self, home: Path, backend: str, warm: Warm | None = None) -> None:
+        self.home, self.backend, self.warm = home, backend, warm
         (home / "verse.txt").write_text(TEXT, encoding="utf-8")
 
-    def process(self, *words: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "rinzler", "train", *words, "--backend", self.backend]
-        with (self.home / "stderr.txt").open("a", encoding="utf-8") as said:
+    def process(self, *words: str) -> subprocess.Popen[str] | Command:
+        words = (*words, "--backend", self.backend, "--json")
+        path = self.home / "stderr.txt"
+        if self.warm is not None:
+            return self.warm.command(["rinzler-train", *words], self.home, path, PIPE)
+        with path.open("a", encoding="utf-8") as said:
             return subprocess.Popen(
-                [*command, "--json"],
+                [sys.executable, "-m", "rinzler", "train", *words],
                 cwd=self.home,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -63,8 +70,8 @@ class Runner:
         return (self.home / "stderr.txt").read_text(encoding="utf-8")[-2000:]
 
     def to_the_end(self, *words: str) -> None:
-        process = self.process(*words)
-        process.communicate(timeout=180)
+        with self.process(*words) as process:
+            process.communicate(timeout=180)
         assert process.returncode == 0, self.said()
 
     def stopped(self, at: int, sign: signal.Signals, *words: str) -> None:
@@ -76,7 +83,7 @@ class Runner:
         expected = -9 if sign == signal.SIGKILL else 128 + sign
         assert process.returncode == expected, (sign, process.returncode, self.said())
 
-    def told(self, process: subprocess.Popen[str], step: int) -> bool:
+    def told(self, process: subprocess.Popen[str] | Command, step: int) -> bool:
         """Read until the process tells of a step; whether it did."""
         assert process.stdout is not None
         events = map(json.loads, process.stdout)
@@ -155,9 +162,14 @@ def test_stop_and_resume(
 
     def one(run: tuple[Runner, str]) -> list[str]:
         runner, name = run
-        return disturbed(runner, name, Random(f"{runner.backend} {name}"))
+        with lent(free) as warm:
+            runner = Runner(runner.home, runner.backend, warm)
+            return disturbed(runner, name, Random(f"{runner.backend} {name}"))
 
-    with ThreadPoolExecutor(2) as pool:
+    loaded = [f"rinzler_{name}.backend" for name in shares]
+    with ExitStack() as stack:
+        free = [None if long else stack.enter_context(Warm(*loaded)) for _ in range(2)]
+        pool = stack.enter_context(ThreadPoolExecutor(2))
         for (runner, name), found in zip(runs, pool.map(one, runs), strict=True):
             assert found == [], f"{runner.backend}: {name}"
             count()

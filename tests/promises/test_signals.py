@@ -1,26 +1,20 @@
 """Ctrl-C anywhere in a run: no traceback, nothing leaked, and it goes on to the same bits.
 
-Two harnesses. The first runs the real command in this process under a trace function, and raises
-the signal at a line of Rinzler's own code: at some of those that a run of three steps with its
-saves comes by, in the long form at each of them. The second sends signals from outside, at random
-moments, to processes that are forked from one that has loaded everything (`warm.py`), since loading
-takes longer than the rest; and to some that load for themselves.
-Leaves out: the first hundredths of a second, in which Python starts (`cli/entry.py`).
+The real command runs in this process under a trace function, which raises the signal at a line of
+Rinzler's own code: at some of those that a run of three steps with its saves comes by, in the long
+form at each of them.
+Leaves out: signals that come from outside (`test_signals_outside.py`).
 Read next: `core/src/rinzler/cli/signals.py`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -28,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from fox import RESUME, RUN, TEXT, digest, flags
 
 import rinzler
 from rinzler import checkpoint
@@ -40,12 +35,6 @@ from rinzler.plugins import manager
 
 OURS = str(Path(rinzler.__file__).parent)
 HERE = Path(__file__).parent
-TEXT = "the quick brown fox jumps over the lazy dog, naïvely.\n" * 30
-SETTINGS = {
-    **{"d-model": 8, "layers": 1, "context": 8, "batch-size": 2, "vocab-size": 0},
-    **{"backend": "numpy", "gen-every": 0},
-}
-RUN = Path("runs", "fox-001")
 
 
 class Tracer:
@@ -92,11 +81,6 @@ def folder(
     return tmp_path
 
 
-def flags(steps: int, save_every: int, eval_every: int = 2) -> list[str]:
-    settings = SETTINGS | {"steps": steps, "save-every": save_every, "eval-every": eval_every}
-    return ["--plain", *(f"--{name}={value}" for name, value in settings.items())]
-
-
 def command(*words: str) -> int:
     """`rinzler-train …` in this process."""
     sys.argv = ["rinzler-train", *words]
@@ -121,15 +105,6 @@ def traced(tracer: Tracer, *words: str) -> int:
         return command(*words)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of all that a checkpoint says."""
-    saved = checkpoint.load(path)
-    state = hashlib.sha256(repr(sorted(saved.meta.items())).encode())
-    for name in sorted(saved.tensors):
-        state.update(name.encode() + saved.tensors[name].tobytes())
-    return state.hexdigest()
-
-
 def descriptors() -> set[str]:
     """What is open, without the descriptor that lists them."""
     found = set()
@@ -146,7 +121,7 @@ def check_and_go_on(expected: str, steps: int) -> None:
     checkpoint.newest(RUN)
     last = checkpoint.path_for_step(RUN, steps)
     if checkpoint.newest(RUN)[0] != last:
-        assert command("--resume", str(RUN), "--backend", "numpy", "--plain") == 0
+        assert command(*RESUME) == 0
     assert not temporaries(RUN)
     assert digest(last) == expected
 
@@ -225,123 +200,6 @@ def test_ctrl_c_twice_in_a_save(
     ]
     for times in saving if long else Random(7).sample(saving, 25):
         interrupted(Tracer(times[len(times) // 2], twice=True), expected, capsys)
-        count()
-
-
-class Warm:
-    """The process of `warm.py`."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "warm.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._answer() == "ready\n"
-
-    def _answer(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-    def run(self, number: int | None, delay: float, *words: str) -> tuple[int, str]:
-        """A command that gets a signal after so many seconds: (exit code, stderr)."""
-        assert self.process.stdin is not None
-        files = {"out": str(Path("out.txt").absolute()), "err": str(Path("err.txt").absolute())}
-        for path in files.values():
-            Path(path).write_text("", encoding="utf-8")
-        order = {"argv": words, "cwd": str(Path.cwd()), **files}
-        self.process.stdin.write(json.dumps(order) + "\n")
-        self.process.stdin.flush()
-        pid = json.loads(self._answer())["pid"]
-        if number is not None:
-            time.sleep(delay)
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        status = json.loads(self._answer())["status"]
-        return status, Path("err.txt").read_text(encoding="utf-8")
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-
-
-@pytest.fixture
-def warm(folder: Path) -> Iterator[Warm]:
-    process = Warm()
-    yield process
-    process.close()
-
-
-# Shells report the death by a signal as 128 + its number: that is what comes where nobody answers,
-# SIGTERM before and after a run, SIGINT while Python ends.
-CODES = {signal.SIGINT: (130, -signal.SIGINT), signal.SIGTERM: (143, -signal.SIGTERM)}
-
-
-def ended_well(number: int, code: int, err: str) -> None:
-    """What a process leaves behind that got a signal at any time, or ended before it came."""
-    assert code in (0, *CODES[signal.Signals(number)]), err
-    assert "Traceback" not in err, err
-    assert "ignored" not in err, err
-    if "resume" in err:
-        path, skipped = checkpoint.newest(RUN)
-        assert not skipped
-        assert f"saved      {path} (" in err
-
-
-@pytest.mark.promise(
-    "SIGINT and SIGTERM from outside at random moments: the right exit code, and it resumes",
-    at_least=200,
-)
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_signals_from_outside(warm: Warm, count: Callable[..., None]) -> None:
-    random, train = Random(8), ("rinzler-train", "fox.txt", *flags(24, 7, 10))
-    begun = time.perf_counter()
-    assert warm.run(None, 0.0, *train)[0] == 0
-    whole = time.perf_counter() - begun
-    expected = digest(checkpoint.path_for_step(RUN, 24))
-    shutil.rmtree("runs")
-    seen = set()
-    for case in range(200):
-        number = random.choice((signal.SIGINT, signal.SIGTERM))
-        code, err = warm.run(number, random.uniform(0.0, whole), *train)
-        ended_well(number, code, err)
-        seen.add(code)
-        if case % 8 == 0 and "step-" in err:
-            check_and_go_on(expected, 24)
-        if RUN.exists():
-            shutil.rmtree("runs")
-        count()
-    assert seen >= {130, 143}
-
-
-@pytest.mark.promise(
-    "SIGINT and SIGTERM while a command loads, trains or writes: the right exit code, no traceback",
-    at_least=12,
-    long=200,
-)
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
-def test_signals_to_processes_that_load(
-    reference: tuple[Tracer, str], count: Callable[..., None], long: bool
-) -> None:
-    random = Random(9)
-    assert command("fox.txt", *flags(3, 1), "--run-dir", "kept") == 0
-    module = [sys.executable, "-m", "rinzler"]
-    train = [*module, "train", "fox.txt", *flags(100_000, 100, 1000)]
-    write = [*module, "generate", "kept", "--tokens", "100000", "--backend", "numpy"]
-    for case in range(200 if long else 12):
-        number = random.choice((signal.SIGINT, signal.SIGTERM))
-        words = train if case % 3 else write
-        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            time.sleep(random.uniform(0.3, 1.8))  # Python itself has started by then
-            process.send_signal(number)
-            _, err = process.communicate()
-        ended_well(number, process.returncode, err.decode())
-        if RUN.exists():
-            shutil.rmtree("runs")
         count()
 
 
