@@ -31,10 +31,8 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "PROMISES.md"
 HEAD = "| promise | test | at least | counted | long form |"
 BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
-sys.path.append(str(HERE / "crash"))  # test files cannot import each other: helpers of some
-sys.path.append(str(HERE / "planted"))
-sys.path.append(str(HERE / "fuzz"))
-sys.path.append(str(HERE / "leaks"))
+for folder in ("crash", "planted", "fuzz", "leaks", "guarded"):
+    sys.path.append(str(HERE / folder))  # test files cannot import each other: helpers of some
 LONG = bool(os.environ.get("RINZLER_LONG"))
 WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
 
