@@ -6,10 +6,12 @@ below are imported when they are first used, so that `import rinzler` costs next
 backend is touched before it must.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# Commands pass here before they can answer Ctrl-C, and `typing` alone takes ten times as long as
+# all of this. Type checkers know the name, wherever it comes from.
+TYPE_CHECKING = False
 if TYPE_CHECKING:  # what a type checker and an editor see; a test holds it equal to _HOME
+    from typing import Any
+
     from rinzler.autograd import no_grad as no_grad
     from rinzler.capture import Captured as Captured
     from rinzler.errors import RinzlerError as RinzlerError
@@ -91,10 +93,12 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604 - strings, built from the table above
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'rinzler' has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(f"rinzler.{home}"), name)
     globals()[name] = value
     return value
