@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -48,7 +49,7 @@ def plain_tensors(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _plain_array(name: str, array: np.ndarray) -> np.ndarray:
     check_name(name)
     array = np.asarray(array)
-    if array.dtype.name not in DTYPES:
+    if name_of(array.dtype) not in DTYPES:
         known = ", ".join(DTYPES)
         raise ValueError(f'tensor "{name}" is {array.dtype}, and a checkpoint holds {known}')
     if array.ndim > MOST_AXES:
@@ -79,6 +80,12 @@ def plain_json(meta: Mapping[str, Any]) -> dict[str, Any]:
     return back
 
 
+@lru_cache(maxsize=64)
+def name_of(dtype: np.dtype) -> str:
+    """As in float32. numpy puts it together anew each time, which takes as long as a digest."""
+    return str(dtype.name)
+
+
 def bytes_of(array: np.ndarray) -> memoryview:
     """The payload of a dense array, without a copy."""
     return array.reshape(-1).view(np.uint8).data
@@ -86,7 +93,7 @@ def bytes_of(array: np.ndarray) -> memoryview:
 
 def digest_of(array: np.ndarray) -> str:
     """SHA-256 over dtype, shape and bytes: 'float32 [2, 3]', a newline, the payload."""
-    digest = hashlib.sha256(f"{array.dtype.name} {list(array.shape)}\n".encode())
+    digest = hashlib.sha256(f"{name_of(array.dtype)} {list(array.shape)}\n".encode())
     digest.update(bytes_of(array))
     return digest.hexdigest()
 

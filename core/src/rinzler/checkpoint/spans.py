@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from rinzler.checkpoint.content import DTYPES, MOST_AXES, MOST_TENSORS, check_name
+from rinzler.checkpoint.content import DTYPES, MOST_AXES, MOST_TENSORS, check_name, name_of
 
 ORDER = ("int64", "float64", "float32", "int32", "float16", "uint8")
 SIZES = {name: np.dtype(name).itemsize for name in DTYPES}
@@ -39,13 +39,13 @@ class Span:
 
 def lay_out(tensors: Mapping[str, np.ndarray]) -> list[Span]:
     """A place for each tensor, in the order in which they are written."""
-    names = sorted(tensors, key=lambda name: (ORDER.index(tensors[name].dtype.name), name))
+    names = sorted(tensors, key=lambda name: (ORDER.index(name_of(tensors[name].dtype)), name))
     spans = []
     begin = 0
     for name in names:
         array = tensors[name]
         end = begin + array.nbytes
-        spans.append(Span(name, array.dtype.name, array.shape, begin, end))
+        spans.append(Span(name, name_of(array.dtype), array.shape, begin, end))
         begin = end
     return spans
 

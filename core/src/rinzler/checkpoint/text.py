@@ -24,6 +24,7 @@ from rinzler.checkpoint.content import (
     check_entries,
     check_name,
     digest_of,
+    name_of,
     plain_json,
     plain_tensors,
 )
@@ -74,7 +75,7 @@ def encode(checkpoint: Checkpoint) -> list[bytes]:
 
 
 def _place(array: np.ndarray) -> dict[str, Any]:
-    return {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": digest_of(array)}
+    return {"dtype": name_of(array.dtype), "shape": list(array.shape), "sha256": digest_of(array)}
 
 
 def _rows(array: np.ndarray) -> Iterator[str]:
