@@ -2,7 +2,7 @@
 
 A bit that flips, a file that ends early, two files in one: each is tried at every place of a file
 of 32 kB and must be refused. What is saved, loaded and saved again must be the same bytes.
-Leaves out: files made to do harm (`test_fuzz.py`).
+Leaves out: files made to do harm (`test_fuzz.py`). Read next: `crash/damage.py`.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import json
 import random
 import tracemalloc
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+from damage import SIZE, Decode, accepted, equal, flips_missed, whole
+from scripts import result
 
 from rinzler.checkpoint import Checkpoint, format, raw, text
 from rinzler.config import TrainConfig
@@ -25,58 +28,27 @@ from rinzler.gpt import GPT, GPTConfig
 from rinzler.tokenizer import tokenizer_from_json
 from rinzler.trainer import Trainer
 
-SIZE = 32 << 10  # bytes of the file
+PARTS = 2
 ROOM = 64 << 20  # bytes that a loader may need besides twice the file
 Count = Callable[..., None]
-Decode = Callable[[bytes, str], Checkpoint]
 
 
-def whole(seed: int = 0, size: int = SIZE) -> bytes:
-    """A file of exactly so many bytes, with every kind of tensor in it."""
-    rng = np.random.default_rng(seed)
-    tensors = {
-        "wte.weight": rng.standard_normal((25, 16)).astype(np.float32),
-        "optimizer.m": rng.standard_normal(200),
-        "größe\x1f": np.arange(33, dtype=np.int32),
-        "scale": np.array(0.5, np.float32),
-        "none": np.zeros((0, 4), np.float32),
-        "fill": np.zeros(0, np.uint8),
-    }
-    meta = {"step": 500, "note": "naïve \x1f \ud800 …", "config": {"lr": 1e-3, "tied": True}}
-    while True:
-        data = b"".join(format.encode(Checkpoint(tensors, meta)))
-        if len(data) == size:
-            return data
-        fill = len(tensors["fill"]) + size - len(data)
-        tensors["fill"] = rng.integers(0, 256, fill, dtype=np.uint8)
+def in_parts(count: Count, what: str, *words: int) -> None:
+    """What `damage.py` tries, in processes side by side; it has to miss nothing."""
 
+    def one(part: int) -> dict[str, Any]:
+        found: dict[str, Any] = result("damage", what, part, PARTS, *words)
+        return found
 
-def accepted(data: bytes, decode: Decode = format.decode) -> bool:
-    try:
-        decode(data, "x")
-    except CheckpointError:
-        return False
-    return True
-
-
-def flips_missed(data: bytearray, decode: Decode, count: Count) -> list[tuple[int, int]]:
-    """(byte, bit) of each flip with which the data is still taken for a checkpoint."""
-    missed = []
-    for position in range(len(data)):
-        for bit in range(8):
-            data[position] ^= 1 << bit
-            if accepted(bytes(data), decode):
-                missed.append((position, bit))
-            data[position] ^= 1 << bit
-            count()
-    return missed
+    with ThreadPoolExecutor(PARTS) as pool:
+        for found in pool.map(one, range(PARTS)):
+            assert found["missed"] == []
+            count(found["tried"])
 
 
 @pytest.mark.promise("a single bit that flips in a checkpoint is noticed", at_least=8 * SIZE)
 def test_every_bit_of_a_file(count: Count) -> None:
-    data = bytearray(whole())
-    assert accepted(bytes(data))
-    assert flips_missed(data, format.decode, count) == []
+    in_parts(count, "flips")
 
 
 def without_digests(data: bytes, name: str) -> Checkpoint:
@@ -101,12 +73,7 @@ def test_every_length_of_a_file(count: Count) -> None:
 
 @pytest.mark.promise("two checkpoints spliced into one file are refused", at_least=60_000)
 def test_every_splice_of_two_files(count: Count) -> None:
-    one, other = whole(1), whole(2)
-    for at in range(1, SIZE):
-        for data in (one[:at] + other[at:], other[:at] + one[at:]):
-            if data not in (one, other):
-                assert not accepted(data), at
-                count()
+    in_parts(count, "splices")
 
 
 @pytest.mark.promise("the JSON and raw forms notice damage, or it changed nothing", at_least=11_000)
@@ -133,60 +100,14 @@ def test_every_bit_and_every_length_of_the_other_forms(count: Count) -> None:
             changed[position] ^= 1 << bit
 
 
-def equal(one: Checkpoint, other: Checkpoint) -> bool:
-    if one.meta != other.meta or set(one.tensors) != set(other.tensors):
-        return False
-    pairs = [(one.tensors[name], other.tensors[name]) for name in other.tensors]
-    return all(
-        (mine.dtype, mine.shape, mine.tobytes()) == (array.dtype, array.shape, array.tobytes())
-        for mine, array in pairs
-    )
-
-
 # --- what is not damaged comes back ---------------------------------------------------------------
-
-SPECIAL = np.array(
-    [0x7FC00001, 0xFFC12345, 0x7F800001, 1, 0x80000000, 0xFF800000, 0x7F7FFFFF, 0], np.uint32
-)
-LETTERS = 'abc.0_ \x1f\x7f"\\/ßé重\U0001f600\u2028'
-SHAPES = [(), (0,), (1,), (3,), (2, 3), (3, 0, 2), (1, 1, 1, 1), (7,), (2, 1, 4)]
-
-
-def state(rng: random.Random, generator: np.random.Generator) -> Checkpoint:
-    """Any content: shapes, dtypes, bits and names of every kind."""
-    tensors = {}
-    for _ in range(rng.randint(1, 4)):
-        name = "".join(rng.choices(LETTERS, k=rng.randint(0, 6)))
-        dtype = np.dtype(rng.choice(("f2", "f4", "f8", "i4", "i8", "u1")))
-        shape = rng.choice(SHAPES)
-        count = int(np.prod(shape))
-        if rng.random() < 0.5:
-            bits = generator.bytes(count * dtype.itemsize)
-        else:
-            bits = SPECIAL[generator.integers(0, 8, 2 * count)].tobytes()[: count * dtype.itemsize]
-        tensors[name] = np.frombuffer(bits, dtype).reshape(shape)
-    value = rng.choice((None, True, 0, -(2**70), 1e-300, -0.0, "ß\ud800", [1, [2.5]], {"": {}}))
-    return Checkpoint(tensors, {"step": rng.getrandbits(40), rng.choice(LETTERS): value})
 
 
 @pytest.mark.promise(
     "save, load, save gives the same bytes, in every form", at_least=100_000, long=1_000_000
 )
 def test_states_come_back(count: Count, long: bool) -> None:
-    rng, generator = random.Random(8), np.random.default_rng(8)
-    for case in range(1_000_000 if long else 100_000):
-        given = state(rng, generator)
-        data = b"".join(format.encode(given))
-        back = format.decode(data, "x")
-        assert equal(back, given)
-        assert b"".join(format.encode(back)) == data
-        if case % 10 == 0:
-            read = b"".join(text.encode(back))
-            assert equal(text.decode(read, "x"), given)
-            assert b"".join(text.encode(text.decode(read, "x"))) == read
-            sidecar, chunks = raw.encode(back)
-            assert equal(raw.decode(sidecar, b"".join(chunks), "x"), given)
-        count()
+    in_parts(count, "states", (1_000_000 if long else 100_000) // PARTS)
 
 
 # --- what a file may cost -------------------------------------------------------------------------

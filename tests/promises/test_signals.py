@@ -46,6 +46,15 @@ class Tracer:
         self.lines = 0
         self.places: dict[tuple[str, int], list[int]] = {}  # of our code -> when it was reached
         self.where = ""
+        self.over = False  # the run has ended
+
+    def answer(self, number: int, frame: FrameType | None) -> None:
+        """Python's own, as long as a run may hear it.
+
+        What struck in a destructor comes again a moment later (`soon_again`), perhaps after it.
+        """
+        if not self.over:
+            signal.default_int_handler(number, frame)
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
         if event == "call":
@@ -98,6 +107,7 @@ def traced(tracer: Tracer, *words: str) -> int:
             return drive(self)
         finally:
             sys.settrace(before)
+            tracer.over = True
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", sys.argv)
@@ -139,6 +149,7 @@ def reference(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Tracer, st
 
 def interrupted(tracer: Tracer, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A run with signals, and all that has to be true after it."""
+    python = signal.signal(signal.SIGINT, tracer.answer)
     before, handlers = descriptors(), [signal.getsignal(each) for each in (2, 15)]
     threads = set(threading.enumerate())
     code = traced(tracer, "fox.txt", *flags(3, 1))
@@ -152,6 +163,7 @@ def interrupted(tracer: Tracer, expected: str, capsys: pytest.CaptureFixture[str
     for each in set(threading.enumerate()) - threads:
         each.join(10)  # a timer that was cancelled is about to go
     assert set(threading.enumerate()) <= threads, where
+    signal.signal(signal.SIGINT, python)
     check_and_go_on(expected, 3)
     capsys.readouterr()
     shutil.rmtree("runs")
