@@ -64,7 +64,7 @@ class WarmPlace(Place):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.warm = Warm()
+        self.warm = Warm("short_samples")
 
     def train(self, *words: str, number: int = 0, delay: float = 0.0) -> tuple[int, str]:
         """A command that gets a signal after so many seconds: (exit code, stderr)."""
