@@ -138,10 +138,11 @@ def why_not(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     A device in software serves for Vulkan, unless the environment names another.
     """
     from rinzler.errors import BackendError
-    from rinzler.plugins import open_device
+    from rinzler.plugins import manager, open_device
 
     if not os.environ.get("RINZLER_VULKAN_DEVICE"):
         monkeypatch.setenv("RINZLER_VULKAN_DEVICE", "software")
+        monkeypatch.setattr(manager, "_plugins", None)  # it may have been asked before, without
 
     def asked(name: str) -> str:
         try:
