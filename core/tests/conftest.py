@@ -1,8 +1,13 @@
-"""What the tests of the core share: a numpy device of their own, and steps to capture on it."""
+"""What the tests of the core share: a numpy device of their own, and steps to capture on it.
+
+`subjects/` holds two backends that test core rather than being tested: `null` and `loopback`.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +18,8 @@ from rinzler.cli import main
 from rinzler.errors import CaptureError
 from rinzler.ops import Array, Device, call, no_fused
 from rinzler.plugins import open_device, use
+
+sys.path.append(str(Path(__file__).parent / "subjects"))  # test files cannot import each other
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from null import Buffer, Null
 
 from rinzler.errors import OutOfMemoryError
 from rinzler.ops.memory import IDLE_FLOOR, SMALLEST, Allocator, size_class
@@ -14,42 +15,13 @@ from rinzler.ops.memory import IDLE_FLOOR, SMALLEST, Allocator, size_class
 MIB = 2**20
 
 
-class Buffer:
-    """A token for memory, which says when it was given back."""
-
-    def __init__(self, owner: TokenBackend, nbytes: int) -> None:
-        self.owner = owner
-        self.nbytes = nbytes
-        owner.held += nbytes
-
-    def __del__(self) -> None:
-        self.owner.held -= self.nbytes
-
-
-class TokenBackend:
-    """As much of a backend as the allocator sees: it counts, and it can run out."""
-
-    name = "token"
-
-    def __init__(self, capacity: int = 2**50) -> None:
-        self.capacity = capacity
-        self.held = 0
-        self.allocated: list[int] = []
-
-    def alloc(self, nbytes: int) -> Buffer:
-        if self.held + nbytes > self.capacity:
-            raise MemoryError(f"no room for {nbytes}")
-        self.allocated.append(nbytes)
-        return Buffer(self, nbytes)
+@pytest.fixture
+def backend() -> Null:
+    return Null()
 
 
 @pytest.fixture
-def backend() -> TokenBackend:
-    return TokenBackend()
-
-
-@pytest.fixture
-def allocator(backend: TokenBackend) -> Allocator:
+def allocator(backend: Null) -> Allocator:
     return Allocator(backend)
 
 
@@ -109,7 +81,7 @@ def test_two_in_use_share_nothing(allocator: Allocator) -> None:
     assert allocator.stats.live == 2 * size_class(1000)
 
 
-def test_a_step_repeated_allocates_nothing_new(backend: TokenBackend, allocator: Allocator) -> None:
+def test_a_step_repeated_allocates_nothing_new(backend: Null, allocator: Allocator) -> None:
     def step() -> None:
         held = [allocator.allocate(nbytes) for nbytes in (100, 5000, 5000, 70_000, MIB)]
         held.append(allocator.allocate(5000))
@@ -156,7 +128,7 @@ def test_buffers_return_at_once_without_the_collector(allocator: Allocator) -> N
 
 @pytest.mark.parametrize("take", ["allocate", "arena"])
 def test_the_collector_does_not_finalize_what_is_handed_out_again(
-    backend: TokenBackend, allocator: Allocator, take: str
+    backend: Null, allocator: Allocator, take: str
 ) -> None:
     """In a cycle all that it holds is finalized, but the buffer goes on to the next request."""
     cycle: list[object] = [getattr(allocator, take)(1000)]
@@ -171,16 +143,14 @@ def test_the_collector_does_not_finalize_what_is_handed_out_again(
     assert backend.held == again.nbytes
 
 
-def test_little_that_lies_idle_is_kept(backend: TokenBackend, allocator: Allocator) -> None:
+def test_little_that_lies_idle_is_kept(backend: Null, allocator: Allocator) -> None:
     blocks = [allocator.allocate(MIB) for _ in range(IDLE_FLOOR // MIB)]
     blocks.clear()
     assert allocator.stats.idle == IDLE_FLOOR
     assert backend.held == IDLE_FLOOR
 
 
-def test_no_more_lies_idle_than_was_ever_in_use(
-    backend: TokenBackend, allocator: Allocator
-) -> None:
+def test_no_more_lies_idle_than_was_ever_in_use(backend: Null, allocator: Allocator) -> None:
     """Ever new sizes, one at a time: without the cap all of them would pile up."""
     for k in range(100):
         block = allocator.allocate(100 * MIB + k * 8 * MIB)
@@ -201,7 +171,7 @@ def test_what_was_used_longest_ago_goes_first(allocator: Allocator) -> None:
 
 
 def test_trim_gives_back_what_lies_idle_and_nothing_else(
-    backend: TokenBackend, allocator: Allocator
+    backend: Null, allocator: Allocator
 ) -> None:
     kept = allocator.allocate(3 * MIB)
     allocator.allocate(5 * MIB)
@@ -212,7 +182,7 @@ def test_trim_gives_back_what_lies_idle_and_nothing_else(
 
 
 def test_idle_memory_is_given_back_before_a_request_fails() -> None:
-    backend = TokenBackend(capacity=100 * MIB)
+    backend = Null(capacity=100 * MIB)
     allocator = Allocator(backend)
     allocator.allocate(60 * MIB)  # idle from here on
     block = allocator.allocate(80 * MIB)
@@ -221,12 +191,12 @@ def test_idle_memory_is_given_back_before_a_request_fails() -> None:
 
 
 def test_running_out_says_how_much_of_what_and_what_to_do() -> None:
-    allocator = Allocator(TokenBackend(capacity=100 * MIB))
+    allocator = Allocator(Null(capacity=100 * MIB))
     held = allocator.allocate(48 * MIB)
     with pytest.raises(OutOfMemoryError) as caught:
         allocator.allocate(64 * MIB)
     assert str(caught.value) == (
-        "backend 'token' has no 64.0 MiB left (48.0 MiB in use); "
+        "backend 'null' has no 64.0 MiB left (48.0 MiB in use); "
         "use a smaller --batch-size, --context or --d-model"
     )
     assert isinstance(caught.value.__cause__, MemoryError)
@@ -239,7 +209,7 @@ def test_running_out_says_how_much_of_what_and_what_to_do() -> None:
 def test_an_injected_failure_at_every_allocation_leaves_the_counters_right() -> None:
     """Fail the k-th allocation of a step, for k = 1, 2, … until the step passes."""
 
-    class Failing(TokenBackend):
+    class Failing(Null):
         def __init__(self, k: int) -> None:
             super().__init__()
             self.left = k
