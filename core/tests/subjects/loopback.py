@@ -23,7 +23,7 @@ import numpy as np
 
 from rinzler.ops import OPS, Backend, Caps
 from rinzler.ops.memory import Allocator, Block
-from rinzler.plugins import open_device
+from rinzler_numpy.backend import NumpyBackend
 
 # NaN for float32, twice in a row NaN for float64, and as int32 an id that no table has.
 POISON = 0x7FF8DEAD
@@ -42,7 +42,7 @@ class Loopback(Backend):
     """Each call is put off to the moment that somebody looks."""
 
     def __init__(self) -> None:
-        self.inner = open_device("numpy").backend
+        self.inner = NumpyBackend()
         self.name = "loopback"
         dtypes, alignment = self.inner.caps.dtypes, self.inner.caps.alignment
         self.caps = Caps(dtypes, alignment, "numpy behind a queue, over poisoned memory")
