@@ -31,8 +31,9 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "PROMISES.md"
 HEAD = "| promise | test | at least | counted | long form |"
 BEGIN, END = "<!-- counted: begin -->", "<!-- counted: end -->"
-for folder in ("crash", "planted", "fuzz", "leaks", "guarded"):
+for folder in ("crash", "planted", "fuzz", "leaks", "guarded", "nasty"):
     sys.path.append(str(HERE / folder))  # test files cannot import each other: helpers of some
+sys.path.append(str(HERE.parents[1] / "core" / "tests" / "subjects"))
 LONG = bool(os.environ.get("RINZLER_LONG"))
 WRITE = bool(os.environ.get("RINZLER_WRITE_PROMISES"))
 

@@ -123,9 +123,9 @@ def _plain(machine: list[Fact], told: list[tuple[PluginReport, list[Fact]]]) -> 
 
 def _distributions() -> list[str]:
     """rinzler-core 0.1.0, and what else of that name is installed."""
-    from importlib.metadata import distributions
+    from rinzler.plugins.discovery import installed
 
-    found = {each.name.lower().replace("_", "-"): each.version for each in distributions()}
+    found = {name.lower().replace("_", "-"): version for name, version in installed()}
     return [f"{name} {found[name]}" for name in sorted(found) if name.startswith("rinzler")]
 
 

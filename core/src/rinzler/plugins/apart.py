@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -25,3 +26,13 @@ def ending(code: int) -> str:
         if code < 0:
             return signal.Signals(-code).name
     return f"exit code {code}"
+
+
+def end_all(process: subprocess.Popen[bytes]) -> None:
+    """End a process that leads a session of its own, and the children that it left there."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()

@@ -32,6 +32,7 @@ RECORDS: dict[str, type[BackendInfo] | type[CorpusInfo] | type[TokenizerInfo]] =
     "rinzler_tokenizers": TokenizerInfo,
 }
 OPTIONS = "rinzler_options"
+MOST = 1000  # records of one hook
 ASKED = (*RECORDS, OPTIONS)
 
 
@@ -145,7 +146,9 @@ def _records(hook: str, answer: object, kind: type) -> Iterator[object]:
     expected = f"expected an iterable of {kind.__name__}"
     if not isinstance(answer, Iterable):
         raise PluginError(f"{hook} returned {answer!r} ({type(answer).__name__}), {expected}")
-    for item in answer:
+    for number, item in enumerate(answer):
+        if number == MOST:
+            raise PluginError(f"{hook} returned more than {MOST} records; it may never end")
         if not isinstance(item, kind):
             got = f"{item!r} ({type(item).__name__})"
             raise PluginError(f"{hook} returned {got} among its records, {expected}")

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from rinzler.plugins.model import Plugin
@@ -52,27 +53,44 @@ def metadata() -> Any:
     return found
 
 
+def installed() -> Iterator[tuple[str, str]]:
+    """Name and version of every distribution that can be read, first on `sys.path` first."""
+    for each in metadata().distributions():
+        with suppress(Exception):  # a METADATA that is missing or damaged, of anybody's
+            name, version = _name_and_version(each)
+            if name:
+                yield name, version or ""
+
+
 def _entry_points() -> list[Any]:
-    installed = metadata()
+    found = metadata()
     try:
-        return list(installed.entry_points(group=GROUP))
+        return list(found.entry_points(group=GROUP))
     except Exception:
         # One unreadable entry_points.txt, of any package at all, stops the call above. Going
         # through distributions one by one is slower and loses only the unreadable one.
-        return list(_entry_points_one_by_one(installed.distributions()))
+        return list(_entry_points_one_by_one(found.distributions()))
 
 
 def _entry_points_one_by_one(distributions: Iterable[Any]) -> Iterator[Any]:
     seen = set()
     for distribution in distributions:
         try:
-            name = _normal(distribution.name)
             points = [point for point in distribution.entry_points if point.group == GROUP]
         except Exception:
             continue  # not readable, so not ours to load; pip's own tools report it
-        if name not in seen:  # the first on sys.path is the one that an import would find
+        name = _normal(_name_of(distribution))
+        if not name or name not in seen:  # the first on sys.path is what an import would find
             seen.add(name)
             yield from points
+
+
+def _name_of(distribution: Any) -> str:
+    """Empty where its METADATA is missing or damaged."""
+    try:
+        return str(distribution.name or "")
+    except Exception:
+        return ""
 
 
 def _plugin(point: Any) -> Plugin:

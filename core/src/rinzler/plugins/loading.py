@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -39,9 +40,16 @@ def resolve(reference: str) -> Callable[..., Any]:
 
 @contextlib.contextmanager
 def plugin_code() -> Iterator[None]:
-    """Within it, what a plugin prints goes to stderr: stdout is for results, `--json` above all."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """Within it, what a plugin prints goes to stderr: stdout is for results, `--json` above all.
+
+    And it finds nothing to read: what is typed or piped in is meant for the command.
+    """
+    typed, sys.stdin = sys.stdin, io.StringIO()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdin = typed
 
 
 def one_line(error: BaseException) -> str:

@@ -14,13 +14,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from rinzler.plugins.apart import ending
+from rinzler.plugins.apart import end_all, ending
 from rinzler.plugins.discovery import ONLY
 from rinzler.plugins.model import Plugin, PluginReport, in_listing, report_plugin
 from rinzler.plugins.names import Claim, flag_clash, name_clash
@@ -122,16 +123,39 @@ def _tried(plugin: Plugin, words: Sequence[str]) -> Verdict:
     limit = float(os.environ.get(SECONDS) or LIMIT)
     command = [sys.executable, "-P", "-m", "rinzler.plugins.prober", *words]
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=limit, env=_environment(plugin), check=False
-        )
-    except subprocess.TimeoutExpired as late:
-        stage = _stage(late.stdout or b"")
-        return Verdict(harm=f"it hangs when it {stage}: no answer within {limit:g} s")
+        code, out, err = _ran(command, _environment(plugin), limit)
     except OSError as error:  # no process can be started: then nothing is known
         reports = (_unknown(plugin, f"it could not be tried: {error}"),)
         return Verdict(reports=reports, known=False)
-    return _read(done.returncode, done.stdout, done.stderr)
+    if code is None:
+        return Verdict(harm=f"it hangs when it {_stage(out)}: no answer within {limit:g} s")
+    return _read(code, out, err)
+
+
+def _ran(
+    command: Sequence[str], environment: Mapping[str, str], limit: float
+) -> tuple[int | None, bytes, bytes]:
+    """The exit code, None if it took too long, and what was said. No child of it lives on."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        # Files and no pipes: a child of the plugin's would keep a pipe open, and us waiting.
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=environment,
+            start_new_session=True,
+        )
+        code: int | None = None
+        try:
+            code = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            pass  # there is no code then
+        finally:
+            end_all(process)
+        for each in (out, err):
+            each.seek(0)
+        return code, out.read(), err.read()
 
 
 def _environment(plugin: Plugin) -> dict[str, str]:
@@ -143,6 +167,8 @@ def _environment(plugin: Plugin) -> dict[str, str]:
 
 def _read(code: int, out: bytes, err: bytes) -> Verdict:
     for record in _records(out):
+        if "harm" in record:
+            return Verdict(harm=str(record["harm"]))
         if "reports" in record:
             return Verdict.of(record)
     words = err.decode("utf-8", "replace").strip().splitlines()

@@ -25,7 +25,7 @@ from rinzler.plugins.model import Plugin, PluginReport
 
 FOLDER = "RINZLER_PLUGIN_CACHE"
 AGAIN = 3600.0  # seconds after which what did not work, but did no harm, is tried again
-FORMAT = 2
+FORMAT = 3
 FACTS = "--facts"  # what asks the prober for them
 # They decide which plugins are asked, and not what one of them answers.
 NO_MATTER = ("RINZLER_BLOCK", "RINZLER_PLUGINS", "RINZLER_STRICT_PLUGINS", "RINZLER_BACKEND")
