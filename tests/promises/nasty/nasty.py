@@ -184,7 +184,7 @@ RECORDED: tuple[Nasty, ...] = (
         "declines",
         "unavailable",
         "not on a Sunday",
-        record="priority=90, probe='declines_backend:probe'",
+        record="priority=90, probe='strange_declines.backend:probe'",
         patch="probe = lambda: 'not on a Sunday'\n",
     ),
 )
@@ -213,13 +213,16 @@ OPENED: tuple[Nasty, ...] = (
         "TypeError: Can't instantiate abstract class",
     ),
     made("no_kernel", "del Backend.kernels['exp']", "lacks the required kernels exp"),
-    made("adds_wrongly", "Backend.kernels['add'] = lambda out, a, b: np.subtract(a, b, out)", "self check: "),
+    made(
+        "adds_wrongly",
+        "Backend.kernels['add'] = lambda out, a, b: np.subtract(a, b, out)",
+        "self check: ",
+    ),
     made("nameless", "Backend.name = 'other'", "a backend that calls itself 'other'"),
     made("no_backend", "Backend = dict", "returned dict, expected a rinzler.ops.Backend"),
     made(
         "forgetful",
-        "def alloc(self, nbytes):\n    raise MemoryError('none left')\n"
-        "Backend.alloc = alloc",
+        "def alloc(self, nbytes):\n    raise MemoryError('none left')\nBackend.alloc = alloc",
         "backend 'forgetful' has no 0.0 MiB left",
     ),
     made(
