@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -85,3 +86,16 @@ def test_lines_that_are_no_rows_are_passed_over():
     path = store.keep(WORKLOAD, [row("numpy", 1000)])
     path.write_bytes(path.read_bytes() + b'{"backend": 3}\nnot JSON\n[1]\n\xff\xfe\n{"cut": ')
     assert [each["backend"] for each in store.read(path)] == ["numpy"]
+
+
+@pytest.mark.parametrize("name", [*store.TYPES, "tunable"])
+def test_a_row_with_a_value_of_another_type_or_without_it_is_none(name):
+    path = store.keep(WORKLOAD, [row("numpy", 1000)])
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    wrong = {"tunables": {"RINZLER_X": 3}} if name == "tunable" else {name: [1]}
+    rows = [whole, whole | wrong]
+    if name not in ("tunable", "threads"):  # no number of threads is None
+        rows.append({key: value for key, value in whole.items() if key != name})
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert store.read(path) == [whole]
+    assert recall(WORKLOAD, NOW, "1.0").record == whole

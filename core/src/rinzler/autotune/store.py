@@ -27,6 +27,14 @@ from rinzler.files import FILES, replace_file
 FOLDER = "RINZLER_AUTOTUNE_DIR"
 
 Record = dict[str, Any]
+# What others read of a row, and as what: a file in a folder of the user's may hold anything.
+TYPES: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("backend", "device", "state", "reason", "when", "version"), (str,)),
+    **dict.fromkeys(("sequences", "batch_size", "accumulate"), (int,)),
+    **dict.fromkeys(("tokens_per_second", "spread"), (int, float)),
+    **dict.fromkeys(("tunables", "surroundings"), (dict,)),
+    "threads": (int, type(None)),
+}
 
 
 @dataclass(frozen=True)
@@ -133,8 +141,14 @@ def _records(lines: Iterable[str]) -> Iterator[Record]:
             record = json.loads(line)
         except ValueError:
             continue
-        if isinstance(record, dict) and {"backend", "state", "device", "sequences"} <= set(record):
+        if isinstance(record, dict) and _is_whole(record):
             yield record
+
+
+def _is_whole(record: Mapping[str, Any]) -> bool:
+    """Whether it has what others read of it; tunables become variables of the environment."""
+    known = (isinstance(record.get(name), types) for name, types in TYPES.items())
+    return all(known) and all(isinstance(value, str) for value in record["tunables"].values())
 
 
 def _candidate(record: Record) -> str:
@@ -164,7 +178,7 @@ def recall(workload: Workload, versions: Mapping[str, str], core: str) -> Rememb
 def stale(record: Record, versions: Mapping[str, str], core: str) -> tuple[str, ...]:
     """What is not as it was when a row was measured."""
     name = record["backend"].partition(":")[0]
-    pairs = [("core", record.get("core"), core), (name, record.get("version"), versions.get(name))]
-    before = record.get("surroundings", {})
+    pairs = [("core", record.get("core"), core), (name, record["version"], versions.get(name))]
+    before = record["surroundings"]
     pairs += [(key, before.get(key), value) for key, value in surroundings().items()]
     return tuple(f"{key} was {old} and is {new}" for key, old, new in pairs if old != new)

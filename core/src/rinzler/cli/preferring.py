@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from rinzler import __version__
 from rinzler.autotune import Workload, recall
+from rinzler.autotune.store import Record
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import TrainConfig
 from rinzler.errors import BackendError, ConfigError
@@ -80,17 +81,15 @@ def _of_a_plugin(workload: Workload) -> Choice | None:
     return replace(choice, reason=f"auto: plugin {plugin} says so")
 
 
-def _opened(record: dict[str, object]) -> Choice:
+def _opened(record: Record) -> Choice:
     """The backend of a row, set up as it was measured. Raises BackendError."""
-    tunables = record.get("tunables")
-    for variable, value in tunables.items() if isinstance(tunables, dict) else ():
+    for variable, value in record["tunables"].items():
         os.environ.setdefault(variable, value)
-    choice = choose_backend(str(record["backend"]))
-    threads = record.get("threads")
-    if isinstance(threads, int):
-        choice.device.backend.set_threads(threads)
+    choice = choose_backend(record["backend"])
+    if record["threads"] is not None:
+        choice.device.backend.set_threads(record["threads"])
     pace = f"{record['tokens_per_second']:,.0f} tok/s"
-    when = str(record["when"])[:10]
+    when = record["when"][:10]
     reason = f"auto: fastest of what rinzler-autotune measured on {when}, {pace}"
     return replace(choice, reason=reason, measured=when)
 

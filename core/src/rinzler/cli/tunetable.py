@@ -124,17 +124,17 @@ def stored_lines(records: Sequence[dict[str, Any]], stale: Sequence[tuple[str, .
 
 
 def _stored(record: dict[str, Any], stale: tuple[str, ...]) -> tuple[str, ...]:
-    pace = record.get("tokens_per_second") or 0.0
-    reason = f": {record['reason']}" if record.get("reason") else ""
+    pace = record["tokens_per_second"]
+    reason = f": {record['reason']}" if record["reason"] else ""
     old = f" · stale: {'; '.join(stale)}" if stale else ""
     return (
         record["backend"],
-        str(record.get("threads") or ""),
-        str(record.get("batch_size", "")),
-        str(record.get("accumulate", "")),
+        str(record["threads"] or ""),
+        str(record["batch_size"]),
+        str(record["accumulate"]),
         f"{pace:,.0f}" if pace else "",
-        f"{100 * record.get('spread', 0.0):.0f}" if pace else "",
-        str(record.get("when", ""))[:10],
+        f"{100 * record['spread']:.0f}" if pace else "",
+        record["when"][:10],
         f"{record['state']}{reason}{old}",
     )
 
