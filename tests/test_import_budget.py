@@ -30,6 +30,13 @@ assert train_main() == 0
 """
 
 
+LISTING = """
+sys.argv = ["rinzler", "backends"]
+from rinzler.cli.main import main
+assert main() == 0
+"""
+
+
 def imported(code: str) -> set[str]:
     """Full names of the modules that the code brings in."""
     done = subprocess.run(
@@ -111,3 +118,10 @@ def test_a_run_asks_no_other_backend(tmp_path: Path) -> None:
     modules = imported(f"{code}assert train_main() == 0")
     assert "rinzler_numpy" in modules
     assert not {"vulkan", "numba", "rinzler_vulkan.vk", "rinzler_numba.backend"} & modules
+
+
+def test_a_listing_that_knows_all_verdicts_loads_no_plugin_and_no_parser() -> None:
+    subprocess.run([sys.executable, "-c", f"import sys{LISTING}"], capture_output=True, check=True)
+    modules = imported(LISTING)
+    assert not third_parties(modules) & (HEAVY - {"platformdirs"})
+    assert {name for name in third_parties(modules) if name.startswith("rinzler_")} == set()

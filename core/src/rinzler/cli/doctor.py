@@ -35,7 +35,7 @@ FINE = ("ready", "blocked")  # states of which there is nothing to mend
 INDENT = " " * 11
 
 
-def examine(json: bool) -> int:
+def examine(json: bool = False) -> int:
     """Print what was found; the exit code says whether any backend can be used."""
     from rinzler.plugins import plugins
     from rinzler.plugins.probing import reports_of, verdicts

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 WAITING = "trying each plugin in a process of its own; the verdicts are kept"
 
 
-def list_backends(name: str | None, verbose: bool, json: bool, probe: bool) -> int:
+def list_backends(
+    name: str | None = None, verbose: bool = False, json: bool = False, probe: bool = False
+) -> int:
     """Print the listing; `name` may be a device, "vulkan:1". Raises BackendError."""
     number = None
     if name is not None:

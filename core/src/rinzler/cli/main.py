@@ -56,7 +56,12 @@ MODULES = {  # of commands that do not stand in `commands.py`
     **dict.fromkeys(("runs", "convert"), "rinzler.cli.run_commands"),
     **dict.fromkeys(BACKEND_COMMANDS, "rinzler.cli.backend_commands"),
 }
-LISTINGS = ("backends", "doctor")  # commands that import no plugin, whatever becomes of it
+# Commands that import no plugin, whatever becomes of it, and the function that is behind each. With
+# nothing typed there is nothing to parse, which takes as long as the listing itself.
+LISTINGS = {
+    "backends": "rinzler.cli.listing:list_backends",
+    "doctor": "rinzler.cli.doctor:examine",
+}
 TRYING = "trying new plugins in processes of their own; the verdicts are kept"
 LAYERED = ("train", "autotune")  # commands whose settings come from files and variables, too
 
@@ -117,6 +122,10 @@ def keep_out_what_harms() -> None:
 
 
 def _run(program: str, name: str, tokens: Sequence[str]) -> int:
+    if name in LISTINGS and not tokens:
+        module, _, function = LISTINGS[name].partition(":")
+        code: int = getattr(import_module(module), function)()
+        return code
     from rinzler.cli import parsing
 
     options = tokens[: tokens.index("--")] if "--" in tokens else tokens

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rinzler.errors import BackendError, PluginError
@@ -40,7 +41,7 @@ from rinzler.plugins.options import PluginOptions
 from rinzler.plugins.records import BUILT_IN_TOKENIZERS, BackendInfo, split_device
 
 if TYPE_CHECKING:
-    from pluggy import HookImpl
+    from pluggy import HookImpl, PluginManager
 
     from rinzler.ops import Device
 
@@ -52,11 +53,14 @@ class Plugins:
 
     def __init__(self) -> None:
         self.found = find_plugins()
-        self._pluggy = new_manager()
         # A plugin may ask for a backend while it is imported, or from a probe.
         self._begun: set[Plugin | Offer[BackendInfo]] = set()
         self._devices: dict[str, Device] = {}  # by the name that was asked for
         self._lock = threading.RLock()
+
+    @cached_property
+    def _pluggy(self) -> PluginManager:
+        return new_manager()  # a listing that knows all verdicts does without
 
     def describe(self, plugins: Iterable[Plugin] | None = None) -> None:
         """Stage 1 for these plugins, or for all; what is done already stays done."""

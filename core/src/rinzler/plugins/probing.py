@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -47,9 +46,12 @@ def verdicts(
     missing = [plugin for plugin in asked if plugin not in found]
     words = [FACTS] if facts else []
     words += [] if number is None else [str(number)]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        tried = pool.map(lambda plugin: _tried(plugin, words), missing)
-        found.update(zip(missing, tried, strict=True))
+    if missing:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            tried = pool.map(lambda plugin: _tried(plugin, words), missing)
+            found.update(zip(missing, tried, strict=True))
     for plugin in missing if number is None else ():  # one device says nothing of the others
         if found[plugin].known:
             keep(plugin, found[plugin])
