@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rinzler import checkpoint
+from rinzler.cli import needs
 from rinzler.cli.words import size
 from rinzler.files import FileSystem
 
@@ -123,3 +124,20 @@ def test_a_system_that_does_not_say_is_no_error(shell, monkeypatch: pytest.Monke
     assert code == 0
     assert "free" not in field(out, "disk")
     assert shell.train("fox.txt", steps=1)[0] == 0
+
+
+def test_a_model_beyond_all_memory_is_refused_before_it_is_made(shell) -> None:
+    for words in ((), ("--plan",)):
+        code, _, err = shell.train("fox.txt", *words, d_model=2**15, layers=128, heads=8)
+        assert code == 2
+        assert "parameters; they and what adamw keeps of them take" in err
+        assert "of memory: use a lower --d-model, fewer --layers, or --merges for fewer ids" in err
+    assert not Path("runs").exists()
+
+
+def test_what_a_model_needs_at_least_depends_on_its_optimizer(shell, monkeypatch) -> None:
+    monkeypatch.setattr(needs, "physical_memory", lambda: 2 * 30_720)  # the weights twice
+    assert shell.train("fox.txt", "--plan", optimizer="sgd")[0] == 0
+    assert shell.train("fox.txt", "--plan", optimizer="adamw")[0] == 2
+    monkeypatch.setattr(needs, "physical_memory", lambda: None)  # the system does not say
+    assert shell.train("fox.txt", "--plan", optimizer="adamw")[0] == 0

@@ -9,15 +9,20 @@ Leaves out: the lines (`lines.py`). Read next: `showing.py`.
 from __future__ import annotations
 
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from rinzler.cli.words import size
+from rinzler.config import GPTConfig, TrainConfig
+from rinzler.errors import ConfigError
 from rinzler.files import FILES
 from rinzler.footprint import Footprint, footprint
 from rinzler.ops import ITEMSIZE
+from rinzler.optim import moments_of
 from rinzler.trainer import Trainer
 from rinzler.validation import mean_loss
 
@@ -63,6 +68,30 @@ class Pace:
     @property
     def total(self) -> float:
         return self.step * self.steps + self.window * self.windows
+
+
+def check_fits(shape: GPTConfig, config: TrainConfig, dtype: str) -> None:
+    """Raise ConfigError where weights and moments are more than all memory of this machine.
+
+    Before any of it is asked for: some systems hand out what they do not have, and end whoever uses
+    it. A save brings both here, wherever the device is.
+    """
+    least = shape.parameters * ITEMSIZE[dtype] * (1 + moments_of(config.optimizer))
+    room = physical_memory()
+    if room is not None and least > room:
+        raise ConfigError(
+            f"this model has {shape.parameters:,} parameters; they and what {config.optimizer} "
+            f"keeps of them take {size(least)}, and this machine has {size(room)} of memory: use "
+            "a lower --d-model, fewer --layers, or --merges for fewer ids"
+        )
+
+
+def physical_memory() -> int | None:
+    """Bytes of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # there is no `sysconf` on Windows
+        return None
 
 
 def needs_of(trainer: Trainer, folder: Path, capture: bool) -> Needs:

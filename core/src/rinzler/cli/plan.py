@@ -22,7 +22,7 @@ from rinzler.cli.device import chosen
 from rinzler.cli.extras import plain
 from rinzler.cli.init import begin_with
 from rinzler.cli.invocation import Invocation
-from rinzler.cli.needs import Needs, needs_of
+from rinzler.cli.needs import Needs, check_fits, needs_of
 from rinzler.cli.request import TrainRequest
 from rinzler.cli.vocabulary import Vocabulary, check_merges, learn
 from rinzler.config import GPTConfig, TrainConfig
@@ -104,6 +104,7 @@ def prepare(request: TrainRequest) -> tuple[AttendedTrainer, Plan]:
     shape = weights.shape if weights else request.model.complete(tokenizer.vocab_size)
     _check_length(data, shape.context, vocabulary)
     dtype = weights.dtype if weights else "float32"
+    check_fits(shape, request.training, dtype)
     model = GPT(shape, seed=request.training.seed, device=choice.device, dtype=dtype)
     if weights:
         model.load(weights.values)

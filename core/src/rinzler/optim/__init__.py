@@ -10,7 +10,7 @@
 Leaves out: closures, learning rates per layer. Read next: `clipping.py`, then `schedule.py`.
 """
 
-from rinzler.optim.chosen import optimizer_of
+from rinzler.optim.chosen import moments_of, optimizer_of
 from rinzler.optim.clipping import Clip, clip_grad_norm, measure
 from rinzler.optim.optimizer import Optimizer
 from rinzler.optim.rules import SGD, Adam, AdamW, RMSprop, SGDMomentum
@@ -25,5 +25,6 @@ __all__ = [
     "SGDMomentum",
     "clip_grad_norm",
     "measure",
+    "moments_of",
     "optimizer_of",
 ]

@@ -12,6 +12,19 @@ from rinzler.nn import Module
 from rinzler.optim.optimizer import Optimizer
 from rinzler.optim.rules import SGD, Adam, AdamW, RMSprop, SGDMomentum
 
+RULES: dict[str, type[Optimizer]] = {
+    "adamw": AdamW,
+    "adam": Adam,
+    "rmsprop": RMSprop,
+    "momentum": SGDMomentum,
+    "sgd": SGD,
+}
+
+
+def moments_of(optimizer: str) -> int:
+    """How many numbers it keeps for each parameter, besides the parameter itself."""
+    return len(RULES[optimizer].moments)
+
 
 def optimizer_of(model: Module, config: TrainConfig) -> Optimizer:
     """An optimizer of all parameters of the model."""
