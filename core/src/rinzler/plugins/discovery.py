@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from rinzler.plugins.model import Plugin
@@ -60,6 +61,12 @@ def installed() -> Iterator[tuple[str, str]]:
             name, version = _name_and_version(each)
             if name:
                 yield name, version or ""
+
+
+@cache
+def core_version() -> str:
+    """Of rinzler-core, as it is installed."""
+    return _name_and_version(metadata().distribution("rinzler-core"))[1] or ""
 
 
 def _entry_points() -> list[Any]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rinzler.plugins.discovery import metadata
+from rinzler.plugins.discovery import core_version
 from rinzler.plugins.model import Plugin, PluginReport
 
 FOLDER = "RINZLER_PLUGIN_CACHE"
@@ -88,7 +88,7 @@ def _identity(plugin: Plugin) -> dict[str, Any]:
         "format": FORMAT,
         "plugin": [plugin.distribution, plugin.version, plugin.name, plugin.value],
         "origin": origin,
-        "core": metadata().version("rinzler-core"),
+        "core": core_version(),
         "python": [sys.version, sys.prefix],
         "variables": {name: text for name, text in told.items() if name not in NO_MATTER},
     }
