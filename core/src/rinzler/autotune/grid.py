@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
 from rinzler.autotune.workload import Workload
+from rinzler.errors import BackendError
 from rinzler.plugins import PluginReport, list_devices
 
 Tunables = tuple[tuple[str, str], ...]  # variables of the environment, ("RINZLER_X_TILE", "48")
@@ -61,8 +63,9 @@ class Cell:
 def places(reports: Iterable[PluginReport], named: str | None, number: int | None) -> list[Place]:
     """Every backend that is installed, or the one that is named; each of its devices a place.
 
-    A backend that runs on nothing but software is unavailable by its own probe, and is tried only
-    where it is named.
+    With a `number`, backends that have a choice of devices are tried on that one alone; the others
+    as ever. A backend that runs on nothing but software is unavailable by its own probe, and is
+    tried only where its device is named, or it is allowed by a variable of its own.
     """
     found = []
     for report in reports:
@@ -71,10 +74,9 @@ def places(reports: Iterable[PluginReport], named: str | None, number: int | Non
         if not (report.kind == "backend" or harmful) or (named and report.name != named):
             continue
         version = f"{report.distribution} {report.version}"
-        ready = report.state in ("ready", "open")
-        numbers = _numbers(report, number)
-        if named and number is not None:
-            ready = True  # a device that is named may be one that the backend would not take
+        numbers = [None] if harmful else _numbers(report, number, bool(named))
+        # A device that is named may be one that the backend would not take.
+        ready = report.state in ("ready", "open") or (number is not None and numbers == [number])
         reason = "" if ready else f"{report.state}: {report.reason}"
         for each in numbers if ready else [None]:
             suffix = "" if each is None else f":{each}"
@@ -83,14 +85,17 @@ def places(reports: Iterable[PluginReport], named: str | None, number: int | Non
     return found
 
 
-def _numbers(report: PluginReport, number: int | None) -> list[int | None]:
+def _numbers(report: PluginReport, number: int | None, named: bool) -> list[int | None]:
     """The devices to try; None stands for a backend that has no choice of them."""
-    if number is not None:
-        return [number]
-    if report.state not in ("ready", "open"):
+    if number is None and report.state not in ("ready", "open"):
         return [None]
-    lines = list_devices(f"{report.distribution}:{report.name}")
-    return list(range(len(lines))) or [None]
+    if number is not None and named:
+        return [number]  # what is wrong with it, the backend says best
+    with suppress(BackendError):
+        count = len(list_devices(f"{report.distribution}:{report.name}"))
+        if count:
+            return list(range(count)) if number is None else [number]
+    return [None]
 
 
 def batches(workload: Workload, sizes: Sequence[int] | None, most: int) -> list[tuple[int, int]]:

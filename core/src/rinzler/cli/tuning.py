@@ -50,7 +50,10 @@ def autotune(
         str, Parameter(group=SEARCH, metavar="NAME", help=f"only this one; {BACKEND_HELP}")
     ] = "auto",
     device: Annotated[
-        int | None, Parameter(group=SEARCH, metavar="N", help="only this device of the backend")
+        int | None,
+        Parameter(
+            group=SEARCH, metavar="N", help="only this device, of backends that have several"
+        ),
     ] = None,
     threads: Annotated[
         str | None,
