@@ -32,7 +32,7 @@ ROUNDS = {  # inputs of one CI run, dearer ones less often
     "described": 50_000,
 }
 SLICE = 50_000  # inputs of one process at most; each begins with a seed of its own
-LONG_SLICE = 200_000  # goes deeper, and a fifth of the time went into starting
+LONG_SLICE = 250_000  # goes deeper, and a fifth of the time went into starting
 LONG = 100  # times the rounds
 ROOM = 64 << 20  # bytes: what the loaders may need besides twice the file
 
