@@ -20,7 +20,7 @@ from rinzler import checkpoint
 from rinzler.capture import Captured
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import OPTIMIZERS, GPTConfig, Sampling, TrainConfig
-from rinzler.conformance.generation import TEXTS, both_ways
+from rinzler.conformance.tiers.generate import TEXTS, both_ways
 from rinzler.data import ByteTokenizer, Split, split
 from rinzler.errors import NumericsError, ShapeError
 from rinzler.generate import generate_many

@@ -215,7 +215,7 @@ def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPa
         f"certified  {len(few)} checks, 44 of them generated; rinzler backends shows it"
     )
     line = shell("rinzler", "backends", "numpy")[1].splitlines()[1]
-    assert f": 8 tiers, {len(few)} checks)" in line
+    assert f": 9 tiers, {len(few)} checks)" in line
 
 
 def test_a_backend_that_cannot_be_made_is_one_line(shell, monkeypatch: pytest.MonkeyPatch) -> None:

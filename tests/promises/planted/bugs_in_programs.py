@@ -6,6 +6,7 @@ Read next: `../test_planted_bugs.py`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 from planted import Planted
 
@@ -71,6 +72,31 @@ class RunsOnlyOnce(Planted):
         return lambda: whole() if left and left.pop() else None
 
 
+class WrapsItsStaging(Planted):
+    """What is uploaded goes through a ring of places: after 32 replays old numbers come again."""
+
+    def compile(self, tape: Tape) -> Callable[[], None]:
+        written = {extent.buffer for call in tape for extent in call.writes}
+        inputs = [
+            x
+            for call in tape
+            for x, extent in zip([x for x in call.ins if x is not None], call.reads, strict=False)
+            if extent.buffer not in written
+        ]
+        whole, ring, replays = looped(tape), [], count()
+
+        def replay() -> None:
+            slot = next(replays) % 32
+            if len(ring) == 32:
+                for x, old in zip(inputs, ring[slot], strict=True):
+                    x[...] = old
+            else:
+                ring.append([x.copy() for x in inputs])
+            whole()
+
+        return replay
+
+
 # The backend, the tier that must see it, and words that it says.
 BUGS: list[tuple[Callable[[], Backend], str, str]] = [
     (DropsTheLastCall, "capture", "gpt"),
@@ -80,4 +106,5 @@ BUGS: list[tuple[Callable[[], Backend], str, str]] = [
     (FreezesItsInputs, "capture", "replayed, differs from the eager one"),
     (TakesAnothersProgram, "capture", "replayed, differs from the eager one"),
     (RunsOnlyOnce, "capture", "replayed, differs from the eager one"),
+    (WrapsItsStaging, "generate", "from what is kept"),
 ]

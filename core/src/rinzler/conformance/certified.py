@@ -113,7 +113,7 @@ def said_of(identity: Mapping[str, Any], value: str) -> str:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """One line for a listing: "certified 2026-09-12: 8 tiers, 7,035 checks, 2 known failures"."""
+    """One line for a listing: "certified 2026-09-12: 9 tiers, 7,035 checks, 2 known failures"."""
     day = str(report["when"])[:10]
     parts = (
         f"{len(report['tiers'])} tiers",

@@ -9,7 +9,6 @@ Leaves out: how they come about (`run.py`). Read next: `common.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rinzler.conformance.case import Case
@@ -77,12 +76,3 @@ class Result:
         if self.ok:
             return f"{self.how}: ok, worst error {self.ratio:.2g} of its bound"
         return "\n".join(self.lines)
-
-
-def worst_ratios(results: Iterable[Result]) -> dict[str, tuple[float, str]]:
-    """For each op the worst observed/bound ratio and the case that it was seen in."""
-    worst: dict[str, tuple[float, str]] = {}
-    for result in results:
-        row = (result.ratio, f"{result.case.id} {result.dtype}")
-        worst[result.case.op] = max(worst.get(result.case.op, (0.0, "")), row)
-    return worst

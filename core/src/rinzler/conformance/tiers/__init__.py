@@ -9,6 +9,7 @@
 | `memory` | and touches nothing else, wherever its operands lie |
 | `capture` | a replayed step gives the bits of an eager one |
 | `train` | twenty steps of a GPT follow the curve that float64 takes |
+| `generate` | keys and values that are kept give the logits of the whole text |
 | `determinism` | the same call gives the same bits, now and later |
 
 `checks` is the one list behind every door. Read next: `bringup.py`.
@@ -25,6 +26,7 @@ from rinzler.conformance.tiers import (
     bringup,
     capture,
     determinism,
+    generate,
     kernels,
     memory,
     plugin,
@@ -51,6 +53,7 @@ TIERS: tuple[Tier, ...] = (
     Tier("memory", memory.checks),
     Tier("capture", capture.checks),
     Tier("train", train.checks),
+    Tier("generate", generate.checks),
     Tier("determinism", determinism.checks),
 )
 NAMES = tuple(tier.name for tier in TIERS)

@@ -4,7 +4,7 @@ The curve is data in this package (`curve.json`), recorded by `python -m
 rinzler.conformance.record BACKEND` on a backend that holds float64; so a backend is judged without
 any other being installed. Losses are compared step by step, as llm.c does: a gradient that is
 slightly wrong passes every look at the first loss, and none at the twentieth.
-Read next: `determinism.py`.
+Read next: `generate.py`.
 """
 
 from __future__ import annotations

@@ -1,16 +1,20 @@
-"""Logits of the same text twice: with what is kept of earlier positions, and from the whole window.
+"""The tier `generate`: logits from what is kept are those of the whole window, read again.
 
-The parts of generation that a backend has a hand in, `attention_cached`, single rows through every
-layer and a step that is replayed at changing places, show in one comparison. The ids are given and
-not drawn, so that a difference cannot grow.
-Leaves out: how near the two must be, which a backend's tests know. Read next: `run.py`.
+The parts of generation that a backend has a hand in show in one comparison: `attention_cached`,
+single rows through every layer, and a step that is replayed at changing places of several texts.
+The ids are given and not drawn, so that a difference cannot grow. Read next: `determinism.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 
 from rinzler.config import GPTConfig
+from rinzler.conformance.check import Check, Outcome
+from rinzler.conformance.subject import Subject
 from rinzler.generate.decoder import Decoder
 from rinzler.generate.naive import first_window, logits, next_window
 from rinzler.generate.sequences import Sequences
@@ -26,6 +30,32 @@ TEXTS = [
     (GPTConfig(5, context=1, d_model=4, layers=1, heads=1), (1, 3), 5),
     (GPTConfig(40, context=130, d_model=64, layers=2, heads=1, dropout=0.5), (64, 100, 3), 40),
 ]
+LIMITS = {"float32": 2e-6, "float64": 1e-14}  # of the largest logit; found: a sixth of it
+
+
+def checks() -> Iterator[Check]:
+    for number in range(len(TEXTS)):
+        for captured in (True, False):
+            name = f"generate/texts-{number + 1}-{'captured' if captured else 'eager'}"
+            yield Check(name, partial(kept_is_whole, number, captured))
+
+
+def kept_is_whole(number: int, captured: bool, subject: Subject) -> Outcome:
+    config, lengths, more = TEXTS[number]
+    failures, worst = [], 0.0
+    for dtype in subject.dtypes:
+        kept, whole = both_ways(subject.fresh(), config, lengths, more, captured, dtype)
+        limit = LIMITS[dtype] * float(np.abs(whole).max())  # NaN: then nothing is within it
+        ratios = np.abs(kept - whole) / limit  # (more + 1, B, V)
+        worst = max(worst, float(ratios.max()))
+        if not ratios.max() <= 1.0:
+            step, text, token = np.argwhere(~(ratios <= 1.0))[0]
+            failures.append(
+                f"{dtype}: the logit of id {token} after {lengths[text] + step} ids, a context of "
+                f"{config.context}, is {kept[step, text, token]!r} from what is kept, and "
+                f"{whole[step, text, token]!r} from the whole window, expected within {limit:g}"
+            )
+    return Outcome(tuple(failures), worst)
 
 
 def both_ways(
