@@ -206,7 +206,7 @@ def test_a_complete_run_shows_in_the_listing(shell, monkeypatch: pytest.MonkeyPa
     open_device("numpy").backend.set_threads(available_cores())
     listed = list(command.checks((), 44))
     few = [each for each in listed if each.drawn or each.tier in ("plugin", "bringup")]
-    for tier in ("kernels", "fused", "memory", "capture", "train", "determinism"):
+    for tier in ("kernels", "fused", "memory", "capture", "train", "generate", "determinism"):
         few.append(next(each for each in listed if each.tier == tier and not each.drawn))
     monkeypatch.setattr(command, "checks", lambda tiers, cases: few)
     code, out, _ = shell("rinzler", "check", "numpy", "--cases", "44")
