@@ -10,7 +10,7 @@ import pytest
 from rinzler import __version__
 from rinzler.autotune import Workload, store
 from rinzler.autotune.grid import Cell, Place
-from rinzler.autotune.tuner import Row
+from rinzler.autotune.row import Row
 from rinzler.checkpoint import Checkpoint
 from rinzler.cli import main
 from rinzler.cli.preferring import trained_as

@@ -9,7 +9,7 @@ import pytest
 
 from rinzler.autotune import Workload, recall, store
 from rinzler.autotune.grid import Cell, Place
-from rinzler.autotune.tuner import Row
+from rinzler.autotune.row import Row
 from rinzler.config import GPTConfig, TrainConfig
 
 WORKLOAD = Workload(GPTConfig(vocab_size=300), TrainConfig(batch_size=8))

@@ -11,7 +11,7 @@ import pytest
 
 from rinzler.autotune import Workload
 from rinzler.autotune.grid import Cell, Place, batches, thread_counts
-from rinzler.autotune.tuner import Row
+from rinzler.autotune.row import Row
 from rinzler.cli.tunetable import cells, columns, line, live_table, table
 from rinzler.config import GPTConfig, TrainConfig
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rinzler.autotune.grid import available_cores, describe
-from rinzler.autotune.tuner import Row
+from rinzler.autotune.row import Row
 from rinzler.autotune.workload import Workload
 from rinzler.files import FILES, replace_file
 

@@ -8,27 +8,26 @@
 
 In turns, because machines are noisy in stretches: what disturbs one of them disturbs its neighbour
 in the list as well. Pace is the median of all steps of a candidate, in tokens a second.
-Read next: `store.py`.
+Read next: `row.py`, what is known of a candidate.
 """
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
 from rinzler.autotune.grid import Cell, Place, Survey, cells
 from rinzler.autotune.parity import Reference
+from rinzler.autotune.row import Row, always_slower
 from rinzler.autotune.trial import Trial, TrialFailed, TrialOverdue
 from rinzler.autotune.workload import Workload
 
 FAR = 2.0  # times slower with its likeliest setting: no setting of it will win
 BEHIND = 1.5  # times slower in its first window: dropped, whatever the noise
 ROUNDS = 2  # of turns, at least, before anybody is dropped for less
-CLOSE = 0.97  # of the best pace: too little to choose by
 FINALISTS = 6  # processes that live at a time
 WINDOW_STEPS = 3  # of a window, at least
 
@@ -51,45 +50,6 @@ RIGORS = {
     "normal": Rigor(240.0, 1.0, 4, 4, False, 60.0),
     "thorough": Rigor(1200.0, 2.0, 8, 8, True, 240.0),
 }
-
-
-@dataclass(eq=False)
-class Row:
-    """A candidate and what came of it."""
-
-    cell: Cell
-    device: str = ""
-    state: str = "waiting"  # measured, dropped, failed, skipped, stopped
-    reason: str = ""
-    parity: float | None = None
-    opening: float = 0.0  # seconds until the backend was there
-    compiling: float = 0.0  # seconds until the first replay: compiled, recorded, planned
-    tokens: int = 0  # of one step
-    windows: list[list[float]] = field(default_factory=list)  # seconds of each step, by turn
-    peak: int | None = None  # bytes of its process
-    device_peak: int = 0  # bytes that its arrays took
-
-    @property
-    def times(self) -> list[float]:
-        """Seconds of each step."""
-        return [seconds for window in self.windows for seconds in window]
-
-    @property
-    def pace(self) -> float:
-        """Tokens a second, by the median step."""
-        return self.tokens / statistics.median(self.times) if self.windows else 0.0
-
-    @property
-    def spread(self) -> float:
-        """Half the distance between the quartiles of its steps, as a share of the median."""
-        if len(self.times) < 4:
-            return 0.0
-        low, middle, high = statistics.quantiles(self.times, n=4)
-        return (high - low) / 2 / middle
-
-    @property
-    def ranked(self) -> bool:
-        return bool(self.windows) and self.state in ("measured", "dropped", "stopped")
 
 
 class Tuner:
@@ -244,7 +204,7 @@ class Tuner:
                 self.changed(row)
             ranking = self._by_pace()
             for row in ranking[1:] if turn >= ROUNDS else ():
-                if _always_slower(row, ranking[0], turn):
+                if always_slower(row, ranking[0], turn):
                     self._drop(row, "slower in every turn")
 
     def _by_pace(self) -> list[Row]:
@@ -287,16 +247,3 @@ class Tuner:
     def _close_all(self) -> None:
         for trial in self._trials.values():
             trial.close()
-
-
-def _always_slower(row: Row, best: Row, turns: int) -> bool:
-    """Slower in each of the last turns, side by side, and by more than would decide anything.
-
-    The steps of one turn share their noise, so their number says nothing: turns are what counts.
-    """
-    pairs = zip(row.windows[-turns:], best.windows[-turns:], strict=True)
-    pace = best.tokens / row.tokens  # candidates may differ in how much a step holds
-    slower = all(
-        statistics.median(mine) * pace > statistics.median(theirs) for mine, theirs in pairs
-    )
-    return slower and row.pace < CLOSE * best.pace

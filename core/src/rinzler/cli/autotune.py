@@ -54,7 +54,7 @@ def run(request: TuneRequest) -> int:
         return _stopped(request, workload, tuner)
     _keep(workload, rows, request.rigor)
     if not request.json:
-        sys.stdout.write(_result(request, workload, rows, tuner))
+        sys.stdout.write(_result(workload, rows, tuner))
     if tuner.best is None:
         raise BackendError(_nothing(rows))
     return EXIT_OK
@@ -130,7 +130,7 @@ def _keep(workload: Workload, rows: Sequence[Row], rigor: str, finished: bool = 
     return True
 
 
-def _result(request: TuneRequest, workload: Workload, rows: Sequence[Row], tuner: Tuner) -> str:
+def _result(workload: Workload, rows: Sequence[Row], tuner: Tuner) -> str:
     """The table, what is remarkable about it, and the command to type."""
     text = table(rows, tuner.best, _width())
     best = tuner.best

@@ -17,8 +17,8 @@ SINGLE: tuple[tuple[int, ...], ...] = ((), (1,), (1, 1), (1, 1, 1, 1, 1))
 SLOPES = (0.0, -0.0, -4.0, 6.0, -6.0, 100.0, -100.0, 1e13, -1e13)
 
 
-def single_or(d: Draw, shape: tuple[int, ...], chance: float = 0.2) -> tuple[int, ...]:
-    return d.pick(SINGLE) if d.flag(chance) else shape
+def single_or(d: Draw, shape: tuple[int, ...]) -> tuple[int, ...]:
+    return d.pick(SINGLE) if d.flag(0.2) else shape
 
 
 def binary(op: str, d: Draw) -> Case:

@@ -52,15 +52,13 @@ def tokens() -> np.ndarray:
 class Run:
     """A model in training: `take` takes a step."""
 
-    def __init__(
-        self, device: Device, shape: Shape, dtype: str = "float32", lr: float = 3e-3
-    ) -> None:
+    def __init__(self, device: Device, shape: Shape, dtype: str = "float32") -> None:
         self.shape = shape
         self.model = GPT(shape.config, 7, device, dtype)
         # float64 weights begin as float32 ones do: then their curves can be compared.
         start = {name: host.astype(np.float32) for name, host in self.weights().items()}
         self.model.load(start)
-        optimizer = AdamW(self.model, lr, weight_decay=0.1)
+        optimizer = AdamW(self.model, lr=3e-3, weight_decay=0.1)
         self.step = Step(self.model, optimizer, shape.batch, shape.accumulate, clip_grad=1.0)
         self._batches = Batches(tokens(), shape.batch, shape.context, seed=3)
         self._number = 0
