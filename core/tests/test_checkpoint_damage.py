@@ -171,6 +171,15 @@ HOSTILE = {
     "one more entry": (file_with(x=entry([2], 0, 8) | {"more": 1}), "is not described by dtype"),
     "half a pair as a name": (file_with(**{"\ud800": entry([2], 0, 8)}), "surrogates not allowed"),
     "long name": (file_with(**{"x" * 1001: entry([2], 0, 8)}), "name has 1,001 characters"),
+    "minus nothing": (file_with(DIGEST + '{"step":-0}}'), "holds -0, which is not a whole number"),
+    "size of minus nothing": (
+        sealed(
+            json.dumps({"__metadata__": {"rinzler": "{}"}, "x": entry([7], 0, 8)}).replace(
+                "[7]", "[-0]"
+            )
+        ),
+        "holds -0, which is not a whole number",
+    ),
     "beyond every float": (file_with(DIGEST + "1e999}"), "beyond every float"),
     "many values": (file_with(DIGEST + "[0" + ",0" * 400_000 + "]}"), "400,000 is the limit"),
     "not padded": ((3).to_bytes(8, "little") + b"{}\n", "does not begin as a checkpoint"),

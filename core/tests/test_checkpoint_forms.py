@@ -168,6 +168,7 @@ CHANGES: dict[str, tuple[Any, Any, str]] = {
     "format": ("json-1", "json-2", "has the format 'rinzler-checkpoint-json-2', and this Rinzler"),
     "meta": ('"step": 500', '"step": 501', "its description does not match its digest"),
     "meta NaN": ('"step": 500', '"step": NaN', "NaN, which is not JSON"),
+    "meta minus nothing": ('"step": 500', '"step": -0', "holds -0, which is not a whole number"),
     "meta twice": ('"step": 500', '"step": 500, "step": 500', "a key stands twice"),
     "meta a list": ('"meta": {', '"meta": [], "more": {', "expected one of"),
     "after the end": ("}}\n", "}}\n{}", "something follows after its end"),

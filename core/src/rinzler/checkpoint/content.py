@@ -140,7 +140,16 @@ def finite(text: str) -> float:
     return number
 
 
-STRICT = json.JSONDecoder(object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite)
+def whole(text: str) -> int:
+    """For `parse_int`: -0 is 0 to Python, and to other readers a float, which no size can be."""
+    if text == "-0":
+        raise ValueError("it holds -0, which is not a whole number to every reader")
+    return int(text)
+
+
+STRICT = json.JSONDecoder(
+    object_pairs_hook=unique, parse_constant=no_constant, parse_float=finite, parse_int=whole
+)
 
 
 def parse_object(text: bytes) -> dict[str, Any]:
