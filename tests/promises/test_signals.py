@@ -9,11 +9,13 @@ Read next: `core/src/rinzler/cli/signals.py`.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -124,6 +126,20 @@ def descriptors() -> set[str]:
     return found
 
 
+def leaked(before: set[str]) -> set[str]:
+    """What is open that was not, once nobody holds it.
+
+    The tracer also strikes at lines without an instruction of their own, `try:` and the end of
+    `with`, where Python lets no signal in and has no way out prepared: a file is left to the
+    garbage collector there.
+    """
+    if not descriptors() <= before:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
+    return descriptors() - before
+
+
 def check_and_go_on(expected: str, steps: int) -> None:
     """The folder holds what a run needs; going on ends where a run ends that never stopped."""
     if not list(RUN.glob("step-*.safetensors")):
@@ -158,7 +174,7 @@ def interrupted(tracer: Tracer, expected: str, capsys: pytest.CaptureFixture[str
     assert code in (0, 130), where  # 0: it struck after the end of all that could be stopped
     assert "Traceback" not in captured.err, where
     assert "ignored" not in captured.err, where
-    assert descriptors() <= before, where
+    assert leaked(before) == set(), where
     assert [signal.getsignal(each) for each in (2, 15)] == handlers, where
     for each in set(threading.enumerate()) - threads:
         each.join(10)  # a timer that was cancelled is about to go

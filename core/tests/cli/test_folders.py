@@ -86,6 +86,12 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.Monkey
         rundir.next_free("notes", tmp_path / "runs")
 
 
+def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"can be made at .*new: Not a directory. Name another"):
+        rundir.make(tmp_path / "one" / "new")
+
+
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE])
 def test_a_disk_that_does_not_answer_is_an_error_and_no_bug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
@@ -94,6 +100,7 @@ def test_a_disk_that_does_not_answer_is_an_error_and_no_bug(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "is_dir", broken)
+    monkeypatch.setattr(Path, "iterdir", broken)
     why = os.strerror(number)
     with pytest.raises(ConfigError, match=rf"no run folder can be made at .*new: {why}\. Name an"):
         rundir.make(tmp_path / "new")

@@ -6,6 +6,7 @@ is no change, and what the children of a plugin come to.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def test_opening_may_do_what_libraries_do(monkeypatch):
     monkeypatch.setenv("X_OF_A_PLUGIN", "1")
     assert manners.changed(before) == "changes the variable X_OF_A_PLUGIN"
     assert manners.changed(before, opened=True) == ""
+
+
+def test_a_signal_that_was_ignored_before_is_seen_taken(site, backends):
+    """A shell leaves Ctrl-C ignored in what it starts in the background."""
+    site.write_stranger("deaf")
+    take = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    site.install_plugin("deaf", take + backends("'deaf', 'strange_deaf.backend:Backend'"))
+    (plugin,) = site.plugins().found
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        verdict = probing.verdicts([plugin])[plugin]
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "takes SIGINT for itself" in verdict.harm
 
 
 def test_a_child_that_a_plugin_leaves_behind_is_neither_waited_for_nor_left(site, backends):

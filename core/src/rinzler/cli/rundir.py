@@ -70,10 +70,14 @@ def next_free(name: str, runs: Path = RUNS) -> Path:
 def check_free(folder: Path, *ours: str) -> None:
     """Raises ConfigError if a folder named by --run-dir holds anything already, but for `ours`."""
     try:
-        is_folder = folder.is_dir()
-        is_file = not is_folder and folder.exists()
-        held = sorted(path.name for path in folder.iterdir()) if is_folder else []
+        held = sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        held = []
     except OSError as cause:
+        if isinstance(cause, NotADirectoryError) and folder.exists():  # or one above it is a file
+            raise ConfigError(
+                f"{folder} is a file, expected a new folder: --run-dir {folder}-run"
+            ) from cause
         raise _not_made(folder, cause) from cause
     if set(held) - set(ours):
         names = ", ".join(held[:3]) + (", …" if held[3:] else "")
@@ -81,8 +85,6 @@ def check_free(folder: Path, *ours: str) -> None:
             f"the run folder {folder} is not empty ({names}). Name a new one, --run-dir "
             f"{folder}-2, or leave --run-dir out and get the next free one in {RUNS}"
         )
-    if is_file:
-        raise ConfigError(f"{folder} is a file, expected a new folder: --run-dir {folder}-run")
 
 
 def make(folder: Path) -> Path:

@@ -27,7 +27,13 @@ forks: list[int] = []  # a child of the plugin's has no business in here
 
 
 def watch() -> None:
-    """From now on what goes to descriptor 1 is counted, and a child ends at once and is noted."""
+    """From now on what goes to descriptor 1 is counted, and a child ends at once and is noted.
+
+    Signals are answered as Python does, whatever whoever started this process left ignored: a
+    shell does so in the background.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with tempfile.TemporaryFile() as nowhere:
         os.dup2(nowhere.fileno(), 1)
     if hasattr(os, "register_at_fork"):
