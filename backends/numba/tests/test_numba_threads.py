@@ -246,6 +246,7 @@ def test_the_environment_may_ask_for_fewer_threads(python, work: str, variable: 
 def test_ctrl_c_during_a_launch_comes_after_it(python, work: str) -> None:
     code = """
 import signal, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 before = work()
 caught = 0
 for _ in range(20):

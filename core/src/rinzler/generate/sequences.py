@@ -9,7 +9,8 @@ Leaves out: characters. Read next: `texts.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -35,12 +36,12 @@ def generate_ids(
     text need not record a step that another has. Raises OutOfMemoryError, NumericsError.
     """
     sampling = sampling or Sampling()
-    grown = grow(model, [prompt], sampling, [sample], decoders)
-    for _ in range(sampling.tokens):
-        (drawn,) = next(grown)
-        if drawn in stop_ids:
-            return
-        yield drawn
+    with closing(grow(model, [prompt], sampling, [sample], decoders)) as grown:
+        for _ in range(sampling.tokens):
+            (drawn,) = next(grown)
+            if drawn in stop_ids:
+                return
+            yield drawn
 
 
 def grow(
@@ -49,8 +50,11 @@ def grow(
     sampling: Sampling,
     samples: Sequence[int],
     decoders: Decoders | None = None,
-) -> Iterator[list[int]]:
-    """The next id of each of B texts, without end. Raises OutOfMemoryError, NumericsError."""
+) -> Generator[list[int], None, None]:
+    """The next id of each of B texts, without end. Raises OutOfMemoryError, NumericsError.
+
+    Close it: what strikes while the garbage collector does, Ctrl-C too, would be lost.
+    """
     decoders = decoders or Decoders(model)
     decoder = decoders.take(model, len(prompts))
     texts = Sequences(decoder, prompts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from rinzler.config import Sampling
@@ -69,11 +70,12 @@ def generate_many(
     for start in range(0, len(jobs), at_once):
         group = jobs[start : start + at_once]
         texts = [Text(start + k, tokenizer, sampling) for k in range(len(group))]
-        columns = grow(model, [ids for ids, _ in group], sampling, [k for _, k in group], decoders)
-        while not all(text.ended for text in texts):
-            for text, number in zip(texts, next(columns), strict=True):
-                if not text.ended:
-                    yield text.push(number)
+        begun, samples = [ids for ids, _ in group], [k for _, k in group]
+        with closing(grow(model, begun, sampling, samples, decoders)) as columns:
+            while not all(text.ended for text in texts):
+                for text, number in zip(texts, next(columns), strict=True):
+                    if not text.ended:
+                        yield text.push(number)
 
 
 class Text:
