@@ -54,11 +54,11 @@ def worker(target: str, runs: int, seed: int, *flags: str) -> tuple[int, dict[st
 )
 def test_no_input_gets_past_a_loader(count: Callable[[int], None], long: bool) -> None:
     rounds = {target: inputs * (LONG if long else 1) for target, inputs in ROUNDS.items()}
-    piece = LONG_SLICE if long else SLICE
+    most = LONG_SLICE if long else SLICE
     slices = [
-        (target, min(piece, inputs), seed)
+        (target, min(most, inputs), seed)
         for target, inputs in rounds.items()
-        for seed in range(1, inputs // min(piece, inputs) + 1)
+        for seed in range(1, inputs // min(most, inputs) + 1)
     ]
     slices.sort(key=lambda piece: piece[2])  # a little of each first: a bug shows sooner
     ledger = Ledger("fuzz") if long else None

@@ -21,10 +21,11 @@ def flags(steps: int, save_every: int, eval_every: int = 2) -> list[str]:
     return ["--plain", *(f"--{name}={value}" for name, value in settings.items())]
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of all that a checkpoint says."""
+def digest(path: Path, but: str = "") -> str:
+    """SHA-256 of all that a checkpoint says, but for one entry."""
     saved = checkpoint.load(path)
-    state = hashlib.sha256(repr(sorted(saved.meta.items())).encode())
-    for name in sorted(saved.tensors):
-        state.update(name.encode() + saved.tensors[name].tobytes())
+    told = sorted((name, value) for name, value in saved.meta.items() if name != but)
+    state = hashlib.sha256(repr(told).encode())
+    for name, array in sorted(saved.tensors.items()):
+        state.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return state.hexdigest()

@@ -18,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fox import digest
 from kernel import Call, Deed, calls_of, failing_at, forked, killed_at
 
-from rinzler.checkpoint import in_folder, load
+from rinzler.checkpoint import in_folder
 from rinzler.cli import main
 from rinzler.cli.attended import AttendedTrainer
 
@@ -76,20 +77,10 @@ def outcome(folder: Path) -> dict[str, Any]:
     last = checkpoints[STEPS]
     return {
         "digest": hashlib.sha256(last.read_bytes()).hexdigest(),
-        "state": digest_but_for_best(last),
+        "state": digest(last, but="best"),
         "metrics": sorted(metrics),
         "strange": sorted({path.name for path in folder.iterdir()} - known - kept),
     }
-
-
-def digest_but_for_best(path: Path) -> str:
-    """Of every tensor and of what else a checkpoint says, but not of which one was the best."""
-    saved = load(path)
-    told = {name: value for name, value in saved.meta.items() if name != "best"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for name, array in sorted(saved.tensors.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
 
 
 def begin_victim() -> None:

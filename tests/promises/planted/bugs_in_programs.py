@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 from planted import Planted
 
 from rinzler.ops import Backend
 from rinzler.ops.tape import Tape, looped
+
+
+def inputs_of(tape: Tape) -> list[Any]:
+    """The arrays that a tape reads and never writes."""
+    written = {extent.buffer for call in tape for extent in call.writes}
+    return [
+        x
+        for call in tape
+        for x, extent in zip([x for x in call.ins if x is not None], call.reads, strict=False)
+        if extent.buffer not in written
+    ]
 
 
 class DropsTheLastCall(Planted):
@@ -41,15 +53,10 @@ class FreezesItsInputs(Planted):
     """Memory that the tape only reads is copied when it is compiled, as constants would be."""
 
     def compile(self, tape: Tape) -> Callable[[], None]:
-        written = {extent.buffer for call in tape for extent in call.writes}
-        frozen = []
-        for call in tape:
-            held = iter([extent.buffer not in written for extent in call.reads])
-            ins = [x if x is None or not next(held) else x.copy() for x in call.ins]
-            outs = call.outs
-            frozen.append((call, outs, ins))
+        copies = {id(x): x.copy() for x in inputs_of(tape)}
+        frozen = [(call, [copies.get(id(x), x) for x in call.ins]) for call in tape]
         return lambda: [  # type: ignore[return-value]
-            call.kernel(*outs, *ins, **call.attrs) for call, outs, ins in frozen
+            call.kernel(*call.outs, *ins, **call.attrs) for call, ins in frozen
         ]
 
 
@@ -76,13 +83,7 @@ class WrapsItsStaging(Planted):
     """What is uploaded goes through a ring of places: after 32 replays old numbers come again."""
 
     def compile(self, tape: Tape) -> Callable[[], None]:
-        written = {extent.buffer for call in tape for extent in call.writes}
-        inputs = [
-            x
-            for call in tape
-            for x, extent in zip([x for x in call.ins if x is not None], call.reads, strict=False)
-            if extent.buffer not in written
-        ]
+        inputs = inputs_of(tape)
         whole, ring, replays = looped(tape), [], count()
 
         def replay() -> None:
