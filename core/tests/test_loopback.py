@@ -20,7 +20,7 @@ from rinzler import checkpoint
 from rinzler.capture import Captured
 from rinzler.checkpoint import Checkpoint
 from rinzler.config import OPTIMIZERS, GPTConfig, Sampling, TrainConfig
-from rinzler.conformance.tiers.generate import TEXTS, both_ways
+from rinzler.conformance.tiers.generate import HOW, TEXTS, drawn, from_kept, from_whole
 from rinzler.data import ByteTokenizer, Split, split
 from rinzler.errors import NumericsError, ShapeError
 from rinzler.generate import generate_many
@@ -109,19 +109,15 @@ def test_a_whole_run_and_its_resume(device: Device, loopback: MakeDevice, tmp_pa
 
 
 @pytest.mark.parametrize(("config", "lengths", "more"), TEXTS)
-@pytest.mark.parametrize("capture", [True, False], ids=["captured", "eager"])
 def test_what_generation_keeps(
-    device: Device,
-    loopback: MakeDevice,
-    config: GPTConfig,
-    lengths: tuple[int, ...],
-    more: int,
-    capture: bool,
+    device: Device, loopback: MakeDevice, config: GPTConfig, lengths: tuple[int, ...], more: int
 ) -> None:
-    here = both_ways(device, config, lengths, more, capture, "float32")
-    there = both_ways(loopback(), config, lengths, more, capture, "float32")
-    for one, other in zip(here, there, strict=True):
-        assert one.tobytes() == other.tobytes()
+    texts = drawn(config, lengths, more)
+    here, there = (GPT(config, seed=11, device=each) for each in (device, loopback()))
+    assert from_whole(here, *texts).tobytes() == from_whole(there, *texts).tobytes()
+    for capture in HOW.values():
+        kept = from_kept(there, *texts, capture)
+        assert from_kept(here, *texts, capture).tobytes() == kept.tobytes()
 
 
 def test_texts_in_company(device: Device, loopback: MakeDevice) -> None:
