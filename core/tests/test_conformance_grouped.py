@@ -227,13 +227,18 @@ def test_checks_of_no_op_stand_by_themselves_and_models_behind_their_ops() -> No
     """An op that passes by itself and is wrong where it is recorded: capture alone sees it."""
     subject = altered(matmul=drops_the_tail)
     score = Score()
-    ids = ["kernels/matmul/7x1x5", "bringup/matrices_multiply", "train/gpt-fused-eager"]
+    ids = [
+        "kernels/matmul/7x1x5",
+        "bringup/matrices_multiply",
+        "train/gpt-fused-eager",
+        "generate/texts-2",
+    ]
     with np.errstate(all="ignore"):
         list(run(subject, selected(ids), score))
     lines = list(by_group("mine", told(score, subject)))
     assert lines[1] == "bringup/matrices_multiply"
     assert lines[5].startswith("matmul     1 of 1 check fail")
-    assert lines[-1] == "models     1 check of whole models fail as well: train 1"
+    assert lines[-1] == "models     2 checks of whole models fail as well: train 1, generate 1"
 
 
 def test_wrong_entries_of_the_known_list_are_told() -> None:

@@ -63,6 +63,11 @@ def test_nan_and_inf_are_right_or_wrong(
     assert judge(single(got), np.array([want]), bounds).ok is ok
 
 
+def test_a_signalling_nan_is_wrong_without_a_warning() -> None:
+    got = np.array([0x7F800001], np.uint32).view(np.float32)
+    assert judge(got, np.zeros(1), np.ones(1)).ratio == inf
+
+
 def test_bit_for_bit_tells_the_zeros_apart() -> None:
     assert not judge(single(-0.0), np.array([0.0]), None).ok
     assert judge(single(-0.0), np.array([-0.0]), None).ok

@@ -164,7 +164,7 @@ def test_a_tier_in_one_line() -> None:
         checks=1234, failed=2, known=1, seconds=3.21, worst=0.5, worst_id="kernels/exp/31"
     )
     assert tier_line("kernels", tally) == (
-        "kernels       1,234 checks  2 FAILED     3.2 s  1 known to fail"
+        "kernels       1,234 checks    2 FAILED     3.2 s  1 known to fail"
         "  worst 0.50 of its bound: kernels/exp/31"
     )
 

@@ -112,7 +112,7 @@ def watched(group: Any, verbose: bool) -> Any:
 
 def tier_line(tier: str, tally: Tally) -> str:
     parts = [f"{tier:<12}", f"{plural(tally.checks, 'check'):>14}"]
-    parts.append(f"{f'{tally.failed:,} FAILED' if tally.failed else 'ok':>10}")
+    parts.append(f"{f'{tally.failed:,} FAILED' if tally.failed else 'ok':>12}")
     parts.append(f"{tally.seconds:8.1f} s")
     if tally.known:
         parts.append(f"  {tally.known:,} known to fail")

@@ -168,4 +168,4 @@ def _follow(failed: Sequence[Group], subject: Subject) -> dict[str, list[str]]:
 
 
 def _of_model(done: Done) -> bool:
-    return done.check.tier == "train" or done.check.short.startswith("gpt/")
+    return done.check.tier in ("train", "generate") or done.check.short.startswith("gpt/")

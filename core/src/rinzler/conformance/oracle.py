@@ -102,7 +102,7 @@ def judge(got: np.ndarray, want: np.ndarray, bound: np.ndarray | None) -> Verdic
         bound = np.zeros(got.shape)
     else:
         bound = np.broadcast_to(bound, got.shape)
-        ratio = _ratios(got.astype(np.float64), want, bound)
+        ratio = _ratios(got, want, bound)
     worst = int(np.argmax(ratio))  # the first one
     index = tuple(int(k) for k in np.unravel_index(worst, got.shape))
     found = (float(ratio[index]), index, got[index].item(), want[index].item(), bound[index])
@@ -121,7 +121,8 @@ def _same_bits(got: np.ndarray, want: np.ndarray) -> np.ndarray:
 
 def _ratios(got: np.ndarray, want: np.ndarray, bound: np.ndarray) -> np.ndarray:
     """|got − want| / bound; equal is 0 also where the bound is 0; NaN and inf: right or wrong."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # memory never written may hold signalling NaN
+        got = got.astype(np.float64)
         ratio = abs(got - want) / bound
     finite = np.isfinite(got) & np.isfinite(want)
     ratio = np.where(finite, ratio, inf)

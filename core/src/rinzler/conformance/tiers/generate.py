@@ -14,6 +14,7 @@ import numpy as np
 
 from rinzler.config import GPTConfig
 from rinzler.conformance.check import Check, Outcome
+from rinzler.conformance.oracle import judge
 from rinzler.conformance.subject import Subject
 from rinzler.generate.decoder import Decoder
 from rinzler.generate.naive import first_window, logits, next_window
@@ -47,18 +48,20 @@ def kept_is_whole(number: int, subject: Subject) -> Outcome:
     for dtype in subject.dtypes:
         model = GPT(config, seed=11, device=subject.fresh(), dtype=dtype)
         whole = from_whole(model, prompts, ids)
-        limit = LIMITS[dtype] * float(np.abs(whole).max())  # NaN: then nothing is within it
+        limit = LIMITS[dtype] * float(np.abs(whole).max())
+        if not np.isfinite(limit):
+            failures.append(f"{dtype}: from the whole window some logits are not finite")
+            continue
         for how, capture in HOW.items():
             kept = from_kept(model, prompts, ids, capture)
-            ratios = np.abs(kept - whole) / limit  # (more + 1, B, V)
-            worst = max(worst, float(ratios.max()))
-            if not ratios.max() <= 1.0:
-                step, text, token = np.argwhere(~(ratios <= 1.0))[0]
+            verdict = judge(kept, whole, np.full(whole.shape, limit))
+            worst = max(worst, verdict.ratio)
+            if not verdict.ok:
+                step, text, token = verdict.index
                 failures.append(
                     f"{dtype}, {how}: the logit of id {token} after {lengths[text] + step} ids, a "
-                    f"context of {config.context}, is {kept[step, text, token]!r} from what is "
-                    f"kept, and {whole[step, text, token]!r} from the whole window, expected "
-                    f"within {limit:g}"
+                    f"context of {config.context}, is {verdict.got!r} from what is kept, and "
+                    f"{verdict.want!r} from the whole window, expected within {limit:.3g}"
                 )
     return Outcome(tuple(failures), worst)
 
