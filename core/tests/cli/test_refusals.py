@@ -33,6 +33,13 @@ REFUSALS: list[tuple[list[str], int, str]] = [
         "--val-fraction 0.2",
     ),
     (["fox.txt", "--threads", "0"], 2, "--threads is 0, expected a whole number of at least 1"),
+    (["-"], 2, "unknown option -. Name a file: - stands for none. All options: rinzler-train --h"),
+    (["/dev/null"], 2, "/dev/null is a pipe or a device, expected a file: a run that goes on rea"),
+    (
+        ["fox.txt", "--run-dir", "my runs"],
+        2,
+        "the run folder my runs is not empty (x). Name a new one, --run-dir 'my runs-2', or",
+    ),
     (["fox.txt", "--run-dir", "full"], 2, "the run folder full is not empty (x). Name a new one"),
     (["fox.txt", "--run-dir", "fox.txt"], 2, "fox.txt is a file, expected a new folder"),
 ]
@@ -46,8 +53,9 @@ def test_a_request_that_cannot_be_carried_out_leaves_nothing_behind(
     Path("bin.txt").write_bytes(b"a\0b")
     Path("latin.txt").write_bytes("caf\xe9 au lait".encode("latin1"))
     Path("short.txt").write_text("0123456789", encoding="utf-8")
-    Path("full").mkdir()
-    Path("full", "x").touch()
+    for folder in (Path("full"), Path("my runs")):
+        folder.mkdir()
+        (folder / "x").touch()
     before = sorted(Path().rglob("*"))
     got, text = shell.refused("rinzler-train", *words, "--steps", "6", "--d-model", "16")
     assert text.startswith(message)

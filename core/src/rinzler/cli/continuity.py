@@ -16,7 +16,7 @@ from typing import Any
 
 from rinzler.cli import rundir
 from rinzler.cli.found import Found
-from rinzler.cli.invocation import Invocation
+from rinzler.cli.invocation import Invocation, quoted
 from rinzler.cli.plan import Fingerprint
 from rinzler.cli.replan import replan, steps_of
 from rinzler.cli.request import TrainRequest
@@ -53,19 +53,15 @@ def check_flags(request: TrainRequest) -> None:
 def training_of(request: TrainRequest, config: dict[str, Any], found: Found) -> TrainConfig:
     """The settings of the run with the changes that were asked for. Raises ConfigError."""
     wrong = f"{found.folder / rundir.CONFIG} and {found.path.name} are not of the same run: "
+    mend = f"Put it back to where it came from, or: {quoted('--init', found.path)}"
     stored = found.saved.meta.get("training", {})
     known = {each.name for each in fields(TrainConfig)}
     for name in sorted(known - set(CHANGEABLE)):
         one, other = config["training"].get(name), stored.get(name)
         if one != other:
-            raise CheckpointError(
-                f"{wrong}{name} is {one} in one and {other} in the other. "
-                f"Put it back to where it came from, or: --init {found.path}"
-            )
+            raise CheckpointError(f"{wrong}{name} is {one} in one and {other} in the other. {mend}")
     if config["model"] != found.saved.meta.get("model"):
-        raise CheckpointError(
-            f"{wrong}the models differ. Put it back to where it came from, or: --init {found.path}"
-        )
+        raise CheckpointError(f"{wrong}the models differ. {mend}")
     before = trained_before(config, found.folder)
     typed = [name for name in CHANGEABLE if request.typed(name)]
     changes = {name: getattr(request.training, name) for name in typed if name != "steps"}
@@ -79,7 +75,7 @@ def trained_before(config: dict[str, Any], folder: Path) -> TrainConfig:
     except (TypeError, ConfigError) as cause:
         raise ConfigError(
             f"{folder / rundir.CONFIG} has settings that are none: {cause}. "
-            f"A new run can take the weights: --init {folder}"
+            f"A new run can take the weights: {quoted('--init', folder)}"
         ) from cause
 
 
@@ -108,9 +104,10 @@ def check_texts(folder: Path, before: Sequence[Fingerprint], now: Sequence[Finge
     reasons += [f"{name} is new" for name in sorted(new - old)]
     reasons = reasons or ["they come in another order"]
     more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
+    anew = quoted("rinzler-train", "--init", folder)
     raise DataError(
         f"the texts of {folder} are not what they were: {'; '.join(reasons[:3])}{more}. Put them "
-        f"back, or begin a new run with its weights: rinzler-train --init {folder} TEXT"
+        f"back, or begin a new run with its weights: {anew} TEXT"
     )
 
 

@@ -16,6 +16,7 @@ from rinzler.cli import rundir
 from rinzler.cli.corpus import gather
 from rinzler.cli.device import chosen_for, name_of
 from rinzler.cli.found import find_checkpoint
+from rinzler.cli.invocation import quoted
 from rinzler.cli.streams import say
 from rinzler.cli.words import plural, size, tokens
 from rinzler.data import encoded, gzip_bits_per_byte
@@ -38,7 +39,9 @@ def evaluate_text(
     """Print the loss of a run's newest checkpoint on some texts. Raises RinzlerError."""
     if run is None or not names:
         newest = run or rundir.newest_run() or "runs/NAME-001"
-        raise ConfigError(f"name a run and a text: rinzler eval {newest} unseen.txt")
+        raise ConfigError(
+            f"name a run and a text: {quoted('rinzler', 'eval', newest, 'unseen.txt')}"
+        )
     found = find_checkpoint(run)
     name, documents = gather(names)
     choice = chosen_for(found.saved, backend, device, threads, verbose)

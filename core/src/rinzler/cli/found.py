@@ -12,6 +12,7 @@ from pathlib import Path
 from rinzler import checkpoint
 from rinzler.checkpoint import Checkpoint
 from rinzler.cli import rundir
+from rinzler.cli.invocation import quoted
 from rinzler.cli.streams import say
 from rinzler.errors import CheckpointError
 
@@ -54,7 +55,7 @@ def check_own(run: str) -> None:
     if Path(run).suffix in (".json", ".bin"):
         raise CheckpointError(
             f"a run goes on from its own checkpoints, step-NNNNNN.safetensors, and not from {run}. "
-            f"A new run can take its weights: --init {run}"
+            f"A new run can take its weights: {quoted('--init', run)}"
         )
 
 

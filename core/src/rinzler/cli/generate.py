@@ -19,6 +19,7 @@ from time import perf_counter
 from rinzler.cli import rundir
 from rinzler.cli.device import chosen_for, name_of
 from rinzler.cli.found import find_checkpoint
+from rinzler.cli.invocation import quoted
 from rinzler.cli.signals import StopRequest
 from rinzler.cli.streams import hear_utf8, say
 from rinzler.cli.words import tokens, visible
@@ -51,7 +52,7 @@ def write(request: GenerateRequest) -> int:
     """Write text from a run's newest checkpoint. Raises RinzlerError."""
     if request.run is None:
         newest = rundir.newest_run()
-        hint = f"rinzler-generate {newest}" if newest else "rinzler-train makes one"
+        hint = quoted("rinzler-generate", newest) if newest else "rinzler-train makes one"
         raise ConfigError(f"name a run's folder or a checkpoint: {hint}")
     found = find_checkpoint(request.run)
     choice = chosen_for(

@@ -89,4 +89,10 @@ def typed(words: Sequence[str]) -> str:
     """Words as a line for the shell at hand."""
     if "UV" in os.environ:  # uv sets it for what `uv run` starts
         words = ["uv", "run", *words]
-    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return quoted(*words)
+
+
+def quoted(*words: object) -> str:
+    """Words as the shell at hand takes them: 'my notes', where a name has a space."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if os.name == "nt" else shlex.join(texts)

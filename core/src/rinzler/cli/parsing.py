@@ -97,7 +97,9 @@ def _explain(error: CycloptsError, app: App, why_unknown: WhyUnknown) -> str:
     if isinstance(error, UnknownOptionError):
         typed = (error.token.keyword or error.token.value).partition("=")[0]
         near = difflib.get_close_matches(typed, _flags(app), n=1)
-        hint = why_unknown(typed) or (f"Did you mean {near[0]}?" if near else "")
+        guess = "Name a file: - stands for none" if typed == "-" else ""
+        guess = f"Did you mean {near[0]}?" if near else guess
+        hint = why_unknown(typed) or guess
         return f"unknown option {typed}" + (f". {hint}" if hint else "")
     if isinstance(error, CoercionError) and error.token and argument:
         return f"{argument.name} is {error.token.value!r}, expected {expected}"

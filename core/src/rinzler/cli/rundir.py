@@ -21,6 +21,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rinzler.cli.invocation import quoted
 from rinzler.cli.streams import say
 from rinzler.errors import ConfigError
 from rinzler.files import FILES, ReplaceError, replace_file
@@ -76,14 +77,16 @@ def check_free(folder: Path, *ours: str) -> None:
     except OSError as cause:
         if isinstance(cause, NotADirectoryError) and folder.exists():  # or one above it is a file
             raise ConfigError(
-                f"{folder} is a file, expected a new folder: --run-dir {folder}-run"
+                f"{folder} is a file, expected a new folder: "
+                + quoted("--run-dir", f"{folder}-run")
             ) from cause
         raise _not_made(folder, cause) from cause
     if set(held) - set(ours):
         names = ", ".join(held[:3]) + (", …" if held[3:] else "")
+        another = quoted("--run-dir", f"{folder}-2")
         raise ConfigError(
-            f"the run folder {folder} is not empty ({names}). Name a new one, --run-dir "
-            f"{folder}-2, or leave --run-dir out and get the next free one in {RUNS}"
+            f"the run folder {folder} is not empty ({names}). Name a new one, {another}, or leave "
+            f"--run-dir out and get the next free one in {RUNS}"
         )
 
 
@@ -113,7 +116,9 @@ def write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
 def read_settings(folder: Path) -> dict[str, Any]:
     """config.json of a run, with all that going on needs. Raises ConfigError."""
     path = folder / CONFIG
-    mend = f"Without it a run cannot go on; a new one can take its weights: --init {folder}"
+    mend = (
+        f"Without it a run cannot go on; a new one can take its weights: {quoted('--init', folder)}"
+    )
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as cause:

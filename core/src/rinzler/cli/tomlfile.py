@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rinzler.cli.invocation import quoted
 from rinzler.cli.known import Entry, Known
 from rinzler.cli.values import from_toml, to_toml
 from rinzler.errors import ConfigError
@@ -58,7 +59,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError as cause:
         raise ConfigError(
             f"--config: there is no file {path}. This makes one, to be changed: "
-            f"rinzler-train --show-config > {path}"
+            f"rinzler-train --show-config > {quoted(path)}"
         ) from cause
     except OSError as cause:
         raise ConfigError(f"--config: {path} cannot be read: {cause.strerror or cause}") from cause

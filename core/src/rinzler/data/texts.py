@@ -56,6 +56,11 @@ def _find(pattern: str | Path) -> list[Path]:
                 f"Name other files by a pattern: {path.as_posix()}/**/*.html"
             )
         return found
+    if path.exists():
+        raise DataError(
+            f"{path} is a pipe or a device, expected a file: a run that goes on reads its texts "
+            "again. Write it to a file first"
+        )
     found = _match(str(path))
     if not found:
         raise DataError(
