@@ -31,7 +31,7 @@ ROUNDS = {  # inputs of one CI run, dearer ones less often
     "cache": 100_000,
     "described": 50_000,
 }
-SLICE = 50_000  # inputs of one process at most; each begins with a seed of its own
+SLICE = 150_000  # inputs of one process at most; each begins with a seed of its own
 LONG_SLICE = 250_000  # goes deeper, and a fifth of the time went into starting
 LONG = 100  # times the rounds
 ROOM = 64 << 20  # bytes: what the loaders may need besides twice the file
@@ -56,9 +56,10 @@ def test_no_input_gets_past_a_loader(count: Callable[[int], None], long: bool) -
     rounds = {target: inputs * (LONG if long else 1) for target, inputs in ROUNDS.items()}
     most = LONG_SLICE if long else SLICE
     slices = [
-        (target, min(most, inputs), seed)
+        (target, inputs // pieces, seed)
         for target, inputs in rounds.items()
-        for seed in range(1, inputs // min(most, inputs) + 1)
+        for pieces in [-(-inputs // most)]
+        for seed in range(1, pieces + 1)
     ]
     slices.sort(key=lambda piece: piece[2])  # a little of each first: a bug shows sooner
     ledger = Ledger("fuzz") if long else None

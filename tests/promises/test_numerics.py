@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rows import Rows
-from spoiled import Spoiled, Target, Uncompiled
+from spoiled import Spoiled, Target
 
 from rinzler.config import GPTConfig, TrainConfig
 from rinzler.data import ByteTokenizer, Split, split
@@ -157,8 +157,10 @@ def test_every_op_of_other_backends(
     found, there = set(), set()
     for capture, fused in product((True, False), repeat=2) if long else [(True, True)]:
         with no_fused(not fused):
-            harness = Harness(Uncompiled(open_device(name).backend), capture, 2 if long else 1)
+            harness = Harness(open_device(name).backend, capture, 2 if long else 1)
             found |= tried(harness, count, 6 if long else 1)
+            tries = len(list(harness.targets(6 if long else 1)))
+            assert harness.device.programs == (tries if capture else 0)
             there |= {op for op, _ in harness.launches}
     assert found == there - COMPARED
 
