@@ -18,6 +18,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -130,8 +131,8 @@ def leaked(before: set[str]) -> set[str]:
     """What is open that was not, once nobody holds it.
 
     The tracer also strikes at lines without an instruction of their own, `try:` and the end of
-    `with`, where Python lets no signal in and has no way out prepared: a file, or `no_grad`, is
-    left to the garbage collector there, and the next run in this process must not meet it.
+    `with`, where Python lets no signal in and has no way out prepared: a file is left to the
+    garbage collector there, and the next run in this process must not meet it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -167,7 +168,8 @@ def interrupted(tracer: Tracer, expected: str, capsys: pytest.CaptureFixture[str
     python = signal.signal(signal.SIGINT, tracer.answer)
     before, handlers = descriptors(), [signal.getsignal(each) for each in (2, 15)]
     threads = set(threading.enumerate())
-    code = traced(tracer, "fox.txt", *flags(3, 1))
+    # In a context of its own, as each run has: struck at the end of `no_grad`, it would stay so.
+    code = copy_context().run(traced, tracer, "fox.txt", *flags(3, 1))
     left = leaked(before)
     captured = capsys.readouterr()
     where = f"{tracer.where} (line {tracer.at} of the run): {captured.err}"

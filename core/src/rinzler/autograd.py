@@ -28,11 +28,12 @@ _clock = count()  # nodes in order of creation: a node is always younger than it
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Within it nothing is recorded: for evaluation and generation."""
-    token = _recording.set(False)
-    try:
+    before = _recording.get()
+    try:  # before the change: Ctrl-C may come right after it
+        _recording.set(False)
         yield
     finally:
-        _recording.reset(token)
+        _recording.set(before)
 
 
 def is_recording() -> bool:

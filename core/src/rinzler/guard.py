@@ -123,8 +123,8 @@ class Watch:
 def watched(model: GPT) -> Iterator[Watch]:
     """Within it every op on the model's device is looked at."""
     watch = Watch(model)
-    model.device.watcher = watch
-    try:
+    try:  # before the change: Ctrl-C may come right after it
+        model.device.watcher = watch
         yield watch
     finally:
         model.device.watcher = None

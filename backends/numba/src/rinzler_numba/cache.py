@@ -148,8 +148,8 @@ def _without_cache(make: Make, error: Exception) -> Any:
 def _caching_in(place: Path) -> Iterator[None]:
     """Within it, numba keeps its files in this folder."""
     before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(place)
-    try:
+    try:  # before the change: Ctrl-C may come right after it
+        numba.config.CACHE_DIR = str(place)
         yield
     finally:
         numba.config.CACHE_DIR = before

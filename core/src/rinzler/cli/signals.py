@@ -88,8 +88,8 @@ class StopRequest:
     @contextmanager
     def anywhere(self) -> Iterator[None]:
         """A stretch that may be left at any point. Raises Interrupted if somebody asks, or has."""
-        self._anywhere = True
-        try:
+        try:  # before the change: the request may come right after it
+            self._anywhere = True
             if self.name:
                 raise Interrupted
             yield

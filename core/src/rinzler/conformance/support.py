@@ -75,8 +75,8 @@ def ran_by_default(device: Device, case: Case, dtype: str) -> list[str]:
 
     with no_fused():
         bits(device, case, dtype)  # constants are made once; a step does not make them again
-        device.recorder = Counting()
         try:
+            device.recorder = Counting()
             bits(device, case, dtype)
         finally:
             device.recorder = None

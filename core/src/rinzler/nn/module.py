@@ -7,8 +7,10 @@ the names in its files. Read next: `layers.py`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -86,13 +88,13 @@ class Module:
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Dropout is off within it; afterwards each module is in the mode that it was in."""
-        before = [(module, module.training) for module in self.modules()]
-        self.eval()
-        try:
+        before = [(module, "training", module.training) for module in self.modules()]
+        restored = starmap(setattr, before)
+        try:  # before the change: Ctrl-C may come in the midst of it
+            self.eval()
             yield
         finally:
-            for module, training in before:
-                module.training = training
+            deque(restored, maxlen=0)  # runs it all in one call: no Ctrl-C comes in the midst
 
     def state(self) -> dict[str, np.ndarray]:
         """Every parameter's values on the host."""

@@ -192,8 +192,9 @@ class Device:
     @contextmanager
     def unrecorded(self) -> Iterator[None]:
         """Within it a recorder sees nothing: what is made stays, and is held."""
-        recorder, self.recorder = self.recorder, None
-        try:
+        recorder = self.recorder
+        try:  # before the change: Ctrl-C may come right after it
+            self.recorder = None
             yield
         finally:
             self.recorder = recorder

@@ -33,11 +33,12 @@ def no_fused(forced: bool = True) -> Iterator[None]:
 
     With `forced` False the opposite: kernels run, whatever RINZLER_NO_FUSED says.
     """
-    token = _no_fused.set(forced)
-    try:
+    before = _no_fused.get()
+    try:  # before the change: Ctrl-C may come right after it
+        _no_fused.set(forced)
         yield
     finally:
-        _no_fused.reset(token)
+        _no_fused.set(before)
 
 
 def fused() -> bool:

@@ -152,8 +152,9 @@ class Recorder:
 
 def record(function: Function, device: Device) -> tuple[Recording, tuple[np.ndarray, ...]]:
     """Run the function and note what ran; also the values of its results."""
-    recorder = device.recorder = Recorder()
-    try:
+    recorder = Recorder()
+    try:  # before the change: Ctrl-C may come right after it
+        device.recorder = recorder
         arrays = tuple(function())
     finally:
         device.recorder = None
