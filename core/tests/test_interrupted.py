@@ -27,8 +27,6 @@ from rinzler.ops.dispatch import fused
 from rinzler.ops.recording import record
 
 OURS = str(Path(rinzler.__file__).parent)
-
-
 LOOKS = ("CALL", "RESUME", "JUMP_BACKWARD")  # how instructions begin that look for signals
 
 

@@ -155,11 +155,12 @@ def test_every_op_of_other_backends(
     if reason:
         pytest.skip(reason)
     found, there = set(), set()
+    most = 6 if long else 1
     for capture, fused in product((True, False), repeat=2) if long else [(True, True)]:
         with no_fused(not fused):
             harness = Harness(open_device(name).backend, capture, 2 if long else 1)
-            found |= tried(harness, count, 6 if long else 1)
-            tries = len(list(harness.targets(6 if long else 1)))
+            found |= tried(harness, count, most)
+            tries = len(list(harness.targets(most)))
             assert harness.device.programs == (tries if capture else 0)
             there |= {op for op, _ in harness.launches}
     assert found == there - COMPARED

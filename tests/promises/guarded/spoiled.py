@@ -1,8 +1,8 @@
 """Devices with a fault: one launch of a step leaves a bad number in one of its outputs.
 
 Every kernel works as its backend has it; the fault is put into memory after it, in the middle of a
-program too where the backend makes one of a captured step. Read next:
-`rows.py`, which knows where in the model that launch stands.
+program too where the backend makes one of a captured step.
+Read next: `rows.py`, which knows where in the model that launch stands.
 """
 
 from __future__ import annotations
@@ -54,17 +54,16 @@ class Faulty:
                 sound()
                 return
             after = target[0] - first + 1
-            fault = self._fault(tape[after - 1], target)
+            fault = self._fault(tape[after - 1], target[1])
             self._backend.compile((*bare[:after], fault, *bare[after:]))()
             self._device.programs += 1
 
         return run
 
-    def _fault(self, call: BoundCall, target: Target) -> BoundCall:
+    def _fault(self, call: BoundCall, out: int) -> BoundCall:
         kernel: Any = call.kernel
-        handle, spec = (each[target[1]] for each in (call.outs, kernel.specs))
-        spoil = partial(self._device.spoil, target, spec)
-        return BoundCall("fault", spoil, (handle,), (), {}, host=True, writes=call.writes)
+        spoil = partial(self._device.spoil, spec=kernel.specs[out])
+        return BoundCall("fault", spoil, (call.outs[out],), (), {}, host=True, writes=call.writes)
 
 
 class Spoiled(Device):
@@ -90,16 +89,17 @@ class Spoiled(Device):
             self.seen.append((op, specs))
             if self.target is not None and self.target[0] == self.count:
                 out = self.target[1]
-                self.spoil(self.target, specs[out], handles[out])
+                self.spoil(handles[out], specs[out])
             self.count += 1
 
         wrapper: Any = run
         wrapper.bare, wrapper.specs = kernel, specs
         return run
 
-    def spoil(self, target: Target, spec: Spec, handle: Any) -> None:
-        """Put the bad number where it belongs: into an output of such a shape and dtype."""
-        _, _, element, bad = target
+    def spoil(self, handle: Any, spec: Spec) -> None:
+        """Put the target's bad number into this output, of such a shape and dtype."""
+        assert self.target is not None
+        _, _, element, bad = self.target
         host = np.empty(*spec)
         self.backend.download(handle, host)
         host.reshape(-1)[element] = bad

@@ -31,8 +31,6 @@ TEXTS = [
     (GPTConfig(40, context=130, d_model=64, layers=2, heads=1, dropout=0.5), (64, 100, 3), 40),
 ]
 LIMITS = {"float32": 2e-6, "float64": 1e-14}  # of the largest logit; found: a sixth of it
-
-
 HOW = {"captured": True, "eager": False}
 
 
