@@ -95,6 +95,16 @@ def test_no_match(folder: Path, pattern: str) -> None:
     )
 
 
+def test_a_name_that_cannot_be_looked_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert refusal("a.md") == (
+        '"a.md" cannot be looked up: Permission denied. Check the spelling, and who may read it'
+    )
+
+
 def test_a_folder_without_texts(folder: Path) -> None:
     (folder / "images").mkdir()
     (folder / "images" / "x.png").touch()

@@ -63,6 +63,13 @@ def test_a_request_that_cannot_be_carried_out_leaves_nothing_behind(
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_name_too_long_for_the_disk(shell) -> None:
+    name = "a" * 300
+    code, message = shell.refused("rinzler-train", name)
+    assert code == 2
+    assert f'"{name}"' in message
+
+
 def test_backends_that_cannot_be_had(shell) -> None:
     shell.train("fox.txt", "--quiet")
     for command in (("rinzler-train", "fox.txt"), ("rinzler-generate", "runs/fox-001")):

@@ -46,10 +46,15 @@ def gather_again(names: Sequence[str], directory: Path, run: Path) -> Documents:
 def _seen_from(directory: Path, name: str) -> str:
     """A name that was typed there; as it is, if there is nothing of that name any more."""
     there = directory / Path(name).expanduser()
-    if there.exists():
+    if _there(there):
         return str(there)
     pattern = str(Path(glob.escape(str(directory))) / Path(name).expanduser())
     return pattern if glob.glob(pattern, recursive=True) else name  # noqa: PTH207
+
+
+def _there(name: str | Path) -> bool:
+    """Not Path.exists, which raises for a name too long; who reads it says what is wrong."""
+    return os.path.exists(name)  # noqa: PTH110
 
 
 def _default() -> Documents:
@@ -63,7 +68,7 @@ def _default() -> Documents:
 
 
 def _is_corpus(name: str) -> bool:
-    if Path(name).exists() or any(sign in name for sign in "*?[/\\"):
+    if _there(name) or any(sign in name for sign in "*?[/\\"):
         return False
     return name.rpartition(":")[2] in [info.name for info in list_corpora()]
 
@@ -72,7 +77,7 @@ def _read(paths: Sequence[str]) -> Documents:
     try:
         return read_texts(paths)
     except DataError as error:
-        missing = [path for path in paths if not Path(path).exists() and Path(path).name == path]
+        missing = [path for path in paths if not _there(path) and Path(path).name == path]
         if not any(f'"{path}"' in str(error) for path in missing):
             raise
         there = ", ".join(info.name for info in list_corpora()) or "none"

@@ -45,6 +45,13 @@ def read_texts(patterns: Sequence[str | Path]) -> list[tuple[str, str]]:
 def _find(pattern: str | Path) -> list[Path]:
     """The files that one argument stands for; never none."""
     path = Path(pattern).expanduser()
+    try:
+        there = path.exists()
+    except OSError as cause:  # a name too long, a folder that may not be entered
+        reason = cause.strerror or str(cause)
+        raise DataError(
+            f'"{pattern}" cannot be looked up: {reason}. Check the spelling, and who may read it'
+        ) from cause
     if path.is_file():  # before anything else: "[1].txt" may be a name
         return [path]
     if path.is_dir():
@@ -56,7 +63,7 @@ def _find(pattern: str | Path) -> list[Path]:
                 f"Name other files by a pattern: {path.as_posix()}/**/*.html"
             )
         return found
-    if path.exists():
+    if there:
         raise DataError(
             f"{path} is a pipe or a device, expected a file: a run that goes on reads its texts "
             "again. Write it to a file first"
